@@ -1,0 +1,32 @@
+# Needs nothing but make and Python 3.10 or newer. `make train ARGS="--epochs 1"` passes options on.
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+.PHONY: train test check clean
+
+train: $(VENV)/installed
+	$(VENV)/bin/python train.py $(ARGS)
+
+test: $(VENV)/installed-dev
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/installed-dev
+	$(VENV)/bin/python -m ruff check .
+	$(VENV)/bin/python -m ruff format --check .
+	$(VENV)/bin/python -m mypy
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# The marker files are newer than the pins they stand for, so a changed pin is installed at once.
+$(VENV)/installed: requirements.txt | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,11 @@
+"""Door: ``from model import Net``; ``python model.py`` prints the layer table and the checks."""
+
+import sys
+
+from tinydigits.cli import main
+from tinydigits.model import Net
+
+__all__ = ["Net"]
+
+if __name__ == "__main__":
+    sys.exit(main(["verify", *sys.argv[1:]]))

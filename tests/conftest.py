@@ -1,0 +1,55 @@
+"""Digits for the tests: the real ones where they are at hand, a handful of drawn ones everywhere."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tinydigits.config import TrainConfig
+from tinydigits.data import mnist, synthetic
+from tinydigits.data.dataset import Dataset, Digits
+from tinydigits.hardware import Compute
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def mnist_folder() -> Path:
+    """The folder of the real MNIST files; tests never download them."""
+    folder = (ROOT / os.environ.get("TINYDIGITS_DATA", "data")).resolve()
+    for file in (*mnist.IMAGES.values(), *mnist.LABELS.values()):
+        if mnist.find(file, folder) is None:
+            pytest.skip(f"{file.name} is not in {folder}: name MNIST's folder in TINYDIGITS_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real(mnist_folder: Path) -> tuple[Digits, Digits]:
+    """MNIST's training and test digits."""
+    train, test = (digits(*mnist.load(part, mnist_folder)) for part in mnist.PARTS)
+    return train, test
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Dataset:
+    """600 synthetic digits to train on and 200 to test."""
+    train = digits(*synthetic.draw(600, seed=0))
+    test = digits(*synthetic.draw(200, seed=1))
+    return Dataset("synthetic", train, test, origin="a test")
+
+
+@pytest.fixture
+def small() -> TrainConfig:
+    """Options for three short epochs on the drawn digits."""
+    return TrainConfig(epochs=3, batch_size=64, val=100, data="synthetic")
+
+
+@pytest.fixture
+def compute() -> Compute:
+    """The CPU in fp32: there on every machine."""
+    return Compute(torch.device("cpu"), torch.float32)
+
+
+def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:
+    return Digits(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()))

@@ -1,0 +1,66 @@
+import dataclasses
+from typing import Any
+
+import pytest
+
+from tinydigits.config import Augmentation, TrainConfig
+from tinydigits.errors import InputError
+
+
+def test_defaults_are_the_classic_recipe() -> None:
+    config = TrainConfig()
+    assert (config.epochs, config.batch_size, config.lr) == (10, 128, 0.01)
+    assert (config.div_factor, config.final_div_factor) == (10, 100)
+    assert (config.weight_decay, config.dropout, config.val) == (1e-5, 0.1, 5000)
+    assert config.augmentation == Augmentation(rotation=15, translation=0.1, scale=0.1, shear=10)
+
+
+def test_a_config_survives_being_written_and_read() -> None:
+    config = TrainConfig(seed=3, lr=0.02, augmentation=Augmentation(shear=0))
+    assert TrainConfig.from_dict(config.to_dict()) == config
+
+
+@pytest.mark.parametrize("values", [{"epoch": 3}, {"augmentation": {"rotate": 3}}])
+def test_unknown_options_are_refused_by_name(values: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match=r"unknown option (epoch|rotate) .*expected"):
+        TrainConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("seed", -1),
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("lr", 0.0),
+        ("lr", -0.01),
+        ("lr", float("nan")),
+        ("lr", float("inf")),
+        ("div_factor", 0.0),
+        ("final_div_factor", -1.0),
+        ("weight_decay", -1e-5),
+        ("weight_decay", float("nan")),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("val", -1),
+    ],
+)
+def test_values_out_of_range_are_refused_with_the_flag_to_mend(option: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"--{option.replace('_', '-')} is .*must be"):
+        dataclasses.replace(TrainConfig(), **{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("rotation", -1),
+        ("rotation", 181),
+        ("translation", 1.1),
+        ("scale", 1),
+        ("scale", float("nan")),
+        ("shear", 90),
+    ],
+)
+def test_augmentation_out_of_range_is_refused(option: str, value: float) -> None:
+    with pytest.raises(InputError, match=rf"--augmentation\.{option} is"):
+        Augmentation(**{option: value})

@@ -1,0 +1,124 @@
+"""The options of a training run: the only source of flags, help, checkpoints and records."""
+
+import dataclasses
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tinydigits.errors import InputError
+
+Source = Literal["auto", "mnist", "synthetic"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far each training image may be moved; every image draws its own values, uniformly."""
+
+    rotation: float = 15.0
+    """Largest turn either way, in degrees."""
+    translation: float = 0.1
+    """Largest shift either way and along each axis, as a share of the image's side."""
+    scale: float = 0.1
+    """Largest change of size: 0.1 draws factors between 0.9 and 1.1."""
+    shear: float = 10.0
+    """Largest slant either way, in degrees."""
+
+    def __post_init__(self) -> None:
+        _require(
+            0 <= self.rotation <= 180,
+            "augmentation.rotation",
+            self.rotation,
+            "from 0 to 180 degrees",
+        )
+        _require(
+            0 <= self.translation <= 1, "augmentation.translation", self.translation, "from 0 to 1"
+        )
+        _require(0 <= self.scale < 1, "augmentation.scale", self.scale, "at least 0 and below 1")
+        _require(
+            0 <= self.shear < 90,
+            "augmentation.shear",
+            self.shear,
+            "at least 0 and below 90 degrees",
+        )
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a training run computes; the defaults are the classic recipe."""
+
+    seed: int = 0
+    """Names every random stream of the run: initial weights, order, augmentation, dropout."""
+    epochs: int = 10
+    """Passes over the training digits."""
+    batch_size: int = 128
+    """Digits a step."""
+    lr: float = 0.01
+    """Peak learning rate of the one-cycle schedule."""
+    div_factor: float = 10.0
+    """The schedule starts at lr / div_factor."""
+    final_div_factor: float = 100.0
+    """The schedule ends at lr / div_factor / final_div_factor."""
+    weight_decay: float = 1e-5
+    """Adam's L2 penalty."""
+    dropout: float = 0.1
+    """Share of activations dropped after each of the first two blocks."""
+    val: int = 5_000
+    """Training digits held out to choose the best epoch; 0 trains on all of them."""
+    data: Source = "auto"
+    """MNIST, synthetic digits, or MNIST where it is there or can be fetched."""
+    device: Device = "auto"
+    """Where to train; auto prefers cuda, then mps, then cpu."""
+    precision: Precision = "auto"
+    """Arithmetic of a training step; auto is bf16 where the processor has it natively."""
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, "seed", self.seed, "at least 0")
+        _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")
+        _require(self.batch_size >= 1, "batch-size", self.batch_size, "at least 1")
+        _require(_positive(self.lr), "lr", self.lr, "above 0, such as 0.01")
+        _require(_positive(self.div_factor), "div-factor", self.div_factor, "above 0")
+        _require(
+            _positive(self.final_div_factor), "final-div-factor", self.final_div_factor, "above 0"
+        )
+        _require(0 <= self.weight_decay < math.inf, "weight-decay", self.weight_decay, "at least 0")
+        _require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
+        _require(self.val >= 0, "val", self.val, "at least 0")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the options as nested dicts of built-in types."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
+        """Return the config that ``to_dict`` described.
+
+        Raises:
+            InputError: a key is unknown, or a value is out of range.
+        """
+        values = dict(values)
+        augmentation = dict(values.pop("augmentation", {}))
+        _refuse_unknown(Augmentation, augmentation)
+        _refuse_unknown(cls, values)
+        return cls(**values, augmentation=Augmentation(**augmentation))
+
+
+def _positive(value: float) -> bool:
+    return 0 < value < math.inf
+
+
+def _require(valid: bool, option: str, found: float, expected: str) -> None:
+    if not valid:
+        raise InputError(f"--{option} is {found}, but must be {expected}")
+
+
+def _refuse_unknown(options: type, values: dict[str, Any]) -> None:
+    known = {field.name for field in dataclasses.fields(options)}
+    unknown = sorted(set(values) - known)
+    if unknown:
+        raise InputError(
+            f"unknown option {', '.join(unknown)} for {options.__name__}: "
+            f"expected {', '.join(sorted(known))}"
+        )

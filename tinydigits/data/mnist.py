@@ -1,0 +1,178 @@
+"""MNIST's four files: find them, download what is missing, verify every byte each time.
+
+Verified are the uncompressed bytes: mirrors recompress, contents never change. Y. LeCun, C. Cortes
+and C. Burges made the set.
+"""
+
+import gzip
+import hashlib
+import http.client
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from tinydigits.data import idx
+from tinydigits.errors import InputError
+from tinydigits.files import write_atomically
+
+Bytes = npt.NDArray[np.uint8]
+Part = Literal["train", "test"]
+PARTS: tuple[Part, Part] = ("train", "test")
+
+
+class File(NamedTuple):
+    """One of the four files: its name, and the size and SHA-256 of its uncompressed bytes."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+IMAGES: dict[Part, File] = {
+    "train": File(
+        "train-images-idx3-ubyte",
+        47_040_016,
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "test": File(
+        "t10k-images-idx3-ubyte",
+        7_840_016,
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+}
+LABELS: dict[Part, File] = {
+    "train": File(
+        "train-labels-idx1-ubyte",
+        60_008,
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "test": File(
+        "t10k-labels-idx1-ubyte",
+        10_008,
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://sagemaker-sample-files.s3.amazonaws.com/datasets/image/MNIST/",
+)
+TIMEOUT = 10.0  # seconds a mirror may stay silent before the next one is tried
+
+
+class UnavailableError(Exception):
+    """MNIST is not in the folder and cannot be brought there."""
+
+
+def load(part: Part, directory: Path) -> tuple[Bytes, Bytes]:
+    """Return verified images (N, 28, 28) and labels (N,), both uint8, of one part of MNIST.
+
+    Reads raw or ``.gz`` files from ``directory`` or from ``directory/MNIST/raw``, where torchvision
+    leaves them; downloads what is in neither.
+
+    Raises:
+        InputError: a file is there but is not the original.
+        UnavailableError: a file is missing and no mirror gives it.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory} is a file: give --data-dir a folder for the MNIST files")
+    images = idx.parse(_content(IMAGES[part], directory))
+    labels = idx.parse(_content(LABELS[part], directory))
+    return images, labels
+
+
+def _content(file: File, directory: Path) -> bytes:
+    path = find(file, directory)
+    if path is None:
+        path = directory / f"{file.name}.gz"
+        _download(file, path)
+    raw = _read(path, file)
+    fault = _fault(raw, file)
+    if fault:
+        raise InputError(
+            f"{path} is damaged: {fault}; expected the original MNIST file of {file.size:,} bytes; "
+            "delete it and run again to download it"
+        )
+    return raw
+
+
+def find(file: File, directory: Path) -> Path | None:
+    """Return where the file lies, raw or compressed, or None."""
+    folders = (directory, directory / "MNIST" / "raw")
+    candidates = [folder / (file.name + end) for folder in folders for end in ("", ".gz")]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _read(path: Path, file: File) -> bytes:
+    try:
+        # One byte more than expected is enough to see that a file is too long, however long it is.
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return stream.read(file.size + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise InputError(
+            f"{path} is damaged: {error}; expected the gzip of {file.name}; "
+            "delete it and run again to download it"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+
+
+def _fault(raw: bytes, file: File) -> str | None:
+    """Return what is wrong with the uncompressed bytes, the most telling fault first."""
+    if hashlib.sha256(raw).hexdigest() == file.sha256:
+        return None
+    if len(raw) < file.size:
+        return f"it holds {len(raw):,} bytes"
+    if len(raw) > file.size:
+        return f"it holds more than {file.size:,} bytes"
+    try:
+        idx.parse(raw)
+    except ValueError as error:
+        return str(error)
+    return f"its SHA-256 is not {file.sha256[:12]}…"
+
+
+def _download(file: File, path: Path) -> None:
+    faults = []
+    for mirror in MIRRORS:
+        try:
+            compressed = _fetch(mirror + path.name)
+            fault = _fault(gzip.decompress(compressed), file)
+        except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
+            fault = str(getattr(error, "reason", error))
+        if fault is None:
+            _keep(path, compressed)
+            return
+        faults.append(fault)
+    raise UnavailableError(
+        f"{file.name} is not in {path.parent} and none of {len(MIRRORS)} mirrors gives it "
+        f"({faults[-1]}); put the four MNIST files into {path.parent}, or name their folder with "
+        "--data-dir"
+    )
+
+
+def _fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+        size = int(response.headers.get("Content-Length", 0)) or None
+        # disable=None: no bar where standard error is not a terminal.
+        with tqdm(
+            total=size, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None
+        ) as bar:
+            chunks = []
+            while chunk := response.read(1 << 16):
+                chunks.append(chunk)
+                bar.update(len(chunk))
+    return b"".join(chunks)
+
+
+def _keep(path: Path, compressed: bytes) -> None:
+    try:
+        write_atomically(path, compressed)
+    except InputError as error:
+        raise UnavailableError(f"{error}, such as --data-dir") from error

@@ -1,0 +1,635 @@
+"""Synthetic digits: handwriting drawn from strokes, for training without the MNIST files.
+
+Every digit starts as a row of the table of writing variants below.  A variant holds one or more
+keyforms: the same strokes in the same order, written differently.  A digit is a random blend of
+the keyforms of its variant, loosened at every control point, bent, slanted and stretched; its
+strokes are smooth curves drawn with a round pen, and the picture is normalised as MNIST's are:
+20 pixels along the longer side, centre of mass in the middle of a 28 by 28 field.
+
+Digits are drawn in blocks, each from its own random stream, so that a digit depends only on the
+seed and on its position.
+"""
+
+from __future__ import annotations
+
+import functools
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tinydigits.seeds import derive
+
+__all__ = ["draw"]
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+Point = tuple[float, float]
+
+
+class Variant(NamedTuple):
+    """One way of writing a digit: its label, its share among the label's variants, its keyforms."""
+
+    label: int
+    share: float
+    keyforms: tuple[tuple[str, ...], ...]
+
+
+# Keyforms are tuples of strokes, and a stroke lists its control points as "x,y" in hundredths of
+# a box one unit high, y pointing down.  A point written twice in a row is a corner.  All keyforms
+# of one variant have the same number of points in every stroke, so that they can be blended.
+VARIANTS = (
+    # 0: a loop that closes at the top, egg shaped, or crossing itself with a tail.
+    Variant(
+        0,
+        0.7,
+        (
+            ("42,1 20,10 6,34 6,66 20,92 40,99 60,90 72,66 71,34 58,9 38,1",),
+            ("50,2 28,8 10,32 4,62 14,90 34,99 56,88 70,60 73,30 62,6 46,3",),
+            ("36,3 14,16 4,44 8,72 24,95 46,98 66,84 74,54 66,24 48,5 30,6",),
+            ("60,2 44,8 24,30 8,60 6,90 22,99 42,90 62,64 74,36 74,12 58,2",),
+            ("34,1 22,12 14,36 14,66 22,92 34,99 46,90 54,66 53,34 46,9 32,2",),
+        ),
+    ),
+    Variant(
+        0,
+        0.3,
+        (
+            ("38,4 18,16 6,40 8,70 24,95 44,98 64,86 73,58 68,28 52,8 34,12",),
+            ("60,4 34,6 10,28 4,60 14,90 36,99 58,88 72,58 70,24 50,6 26,10",),
+            ("30,10 12,26 4,52 10,82 30,98 52,94 70,74 74,44 62,14 42,0 30,2",),
+            ("64,0 40,10 14,34 6,66 16,94 38,99 58,88 70,60 66,32 48,16 34,20",),
+        ),
+    ),
+    # 1: a bare stem, a stem with a flag, and a stem with flag and foot.
+    Variant(
+        1,
+        0.84,
+        (
+            ("58,0 53,33 47,67 42,100",),
+            ("54,0 49,33 48,67 50,100",),
+            ("48,0 51,33 52,67 50,100",),
+            ("78,0 60,33 42,67 22,100",),
+            ("68,0 55,33 46,67 34,100",),
+        ),
+    ),
+    Variant(
+        1,
+        0.09,
+        (
+            ("26,22 38,14 50,0 50,0 50,33 50,67 50,100",),
+            ("34,14 42,8 50,0 50,0 50,33 50,67 50,100",),
+            ("30,30 46,16 60,0 60,0 54,33 46,67 40,100",),
+        ),
+    ),
+    Variant(
+        1,
+        0.07,
+        (
+            ("24,22 36,14 50,0 50,0 50,33 50,67 50,100", "20,100 50,99 80,99"),
+            ("38,14 44,8 50,0 50,0 50,33 50,67 50,100", "34,99 50,100 68,100"),
+            ("20,24 40,14 58,0 58,0 53,33 48,67 44,100", "6,99 44,100 84,96"),
+        ),
+    ),
+    # 2: sharp foot, looped foot, and round foot.
+    Variant(
+        2,
+        0.40,
+        (
+            ("8,20 22,4 46,1 60,16 54,40 32,68 6,96 6,96 38,95 74,94",),
+            ("6,10 24,2 52,4 62,20 50,44 28,70 2,94 2,94 40,92 84,97",),
+            ("14,28 20,8 42,0 58,14 56,38 38,68 12,98 12,98 40,99 66,98",),
+            ("2,8 20,8 44,6 62,10 50,34 28,64 4,94 4,94 36,92 70,88",),
+            ("10,12 28,2 52,4 60,22 52,48 38,70 22,94 22,94 38,92 56,92",),
+            ("4,30 16,6 44,0 62,18 58,50 36,74 8,90 8,90 36,94 64,100",),
+        ),
+    ),
+    Variant(
+        2,
+        0.44,
+        (
+            ("10,20 26,4 48,4 58,20 50,46 34,74 16,93 4,90 10,76 28,78 50,92 80,92",),
+            ("4,12 24,1 50,6 60,24 50,50 32,76 14,98 2,90 8,72 28,74 54,88 86,84",),
+            ("18,26 24,8 46,0 60,14 56,42 42,70 22,94 8,98 6,84 26,80 48,94 70,99",),
+            ("20,34 10,18 26,2 52,6 56,34 38,66 16,92 4,86 14,72 36,80 56,92 76,88",),
+            ("8,18 24,2 48,6 58,28 52,56 38,82 18,98 4,86 12,68 32,72 50,88 74,98",),
+            ("26,24 14,12 32,0 50,10 52,36 40,64 26,90 14,94 14,82 28,80 42,88 58,90",),
+        ("6,26 22,4 48,2 58,22 50,48 34,78 14,97 -2,88 8,68 32,68 54,82 80,84",),
+        ("10,22 28,2 54,2 64,20 52,46 34,70 6,94 -14,90 0,72 34,74 60,88 92,80",),
+        ),
+    ),
+    Variant(
+        2,
+        0.16,
+        (
+            ("10,24 22,6 44,2 58,16 54,40 34,66 14,88 18,97 44,96 78,92",),
+            ("6,16 22,2 48,4 60,22 52,46 34,70 16,86 16,96 44,97 84,98",),
+            ("4,8 24,4 46,4 56,20 46,46 34,66 26,84 28,96 42,97 60,92",),
+        ),
+    ),
+    # 3: two bows with a sharp or looped waist, and a flat top.
+    Variant(
+        3,
+        0.62,
+        (
+            ("8,14 26,2 50,4 58,20 46,38 26,46 26,46 50,50 66,66 58,88 32,99 6,90",),
+            ("4,8 28,0 54,8 58,26 42,42 20,48 20,48 48,50 62,68 52,90 26,98 2,92",),
+            ("12,20 26,4 48,0 62,14 54,34 34,44 34,44 58,50 68,70 56,92 30,100 4,84",),
+            ("4,20 24,4 54,0 64,12 48,34 28,50 28,50 48,50 58,64 48,84 24,95 0,100",),
+            ("8,12 24,2 42,2 52,12 46,26 30,34 30,34 56,38 70,60 60,88 32,100 4,90",),
+            ("10,22 28,4 56,4 68,24 56,48 34,58 34,58 52,60 60,74 50,92 30,99 8,94",),
+        ),
+    ),
+    Variant(
+        3,
+        0.26,
+        (
+            ("8,14 28,2 52,5 58,22 44,40 28,45 44,48 62,62 62,82 42,98 20,98 4,88",),
+            ("4,8 28,0 52,6 56,26 40,44 22,48 40,46 60,58 64,80 46,96 22,99 2,92",),
+            ("10,18 28,2 54,6 62,24 46,42 26,40 36,52 60,62 64,84 44,99 22,99 4,92",),
+            ("4,16 28,4 54,2 60,18 50,36 40,44 50,52 60,66 54,84 36,94 18,98 0,98",),
+        ),
+    ),
+    Variant(
+        3,
+        0.12,
+        (
+            ("8,6 34,4 62,2 62,2 46,22 28,42 28,42 54,48 66,68 56,90 32,99 6,92",),
+            ("4,4 32,4 58,6 58,6 44,26 24,44 24,44 52,52 62,72 50,92 26,98 0,90",),
+        ),
+    ),
+    # 4: open top with a stem, closed top, and one stroke with a rounded bar.
+    Variant(
+        4,
+        0.62,
+        (
+            ("14,4 10,24 6,44 6,52 6,52 34,54 72,50", "62,0 58,32 54,66 50,100"),
+            ("22,6 14,24 6,42 4,56 4,56 36,52 84,46", "66,2 60,34 54,68 48,100"),
+            ("10,10 10,28 10,42 14,54 14,54 36,56 64,50", "62,8 62,36 60,68 60,100"),
+            ("30,0 20,20 8,42 2,56 2,56 36,56 76,56", "54,24 52,46 48,74 46,100"),
+            ("30,4 20,22 8,44 2,60 2,60 40,52 90,40", "76,6 66,34 50,68 36,100"),
+        ),
+    ),
+    Variant(
+        4,
+        0.13,
+        (
+            ("54,0 36,22 16,44 2,62 2,62 36,62 78,60", "55,2 54,34 53,66 52,100"),
+            ("60,2 40,20 20,40 4,56 4,56 36,56 70,56", "60,4 58,34 54,66 52,100"),
+        ),
+    ),
+    Variant(
+        4,
+        0.25,
+        (
+            ("14,6 8,26 10,44 24,52 42,48 58,36", "64,0 60,32 56,66 52,100"),
+            ("20,4 8,24 6,44 22,54 44,50 62,42", "66,6 62,34 58,68 58,100"),
+            ("10,10 6,30 12,48 30,54 48,48 62,36", "66,2 64,34 60,66 56,100"),
+        ),
+    ),
+    # 5: top bar written separately, in one stroke, and as an s-curve.
+    Variant(
+        5,
+        0.55,
+        (
+            ("26,6 22,24 18,42 18,42 36,36 56,44 64,64 54,88 30,99 4,90", "26,5 50,4 76,2"),
+            ("22,10 20,26 18,46 18,46 38,42 56,52 60,72 46,92 24,98 2,94", "20,10 46,8 80,2"),
+            ("34,4 26,22 18,40 18,40 40,36 58,48 60,70 46,92 22,98 0,88", "34,4 60,4 90,0"),
+            ("28,2 22,30 18,56 18,56 34,48 52,56 56,74 44,92 24,99 6,90", "28,2 50,4 74,4"),
+            ("20,6 16,22 12,40 12,40 40,30 64,44 70,70 50,94 20,98 2,78", "20,6 44,4 72,0"),
+            ("42,4 30,22 18,44 18,44 36,42 50,52 52,70 36,90 16,97 -4,92", "42,4 68,2 100,-6"),
+        ),
+    ),
+    Variant(
+        5,
+        0.30,
+        (
+            ("72,2 50,4 28,5 28,5 22,22 18,40 18,40 38,36 58,46 64,66 52,90 28,99 4,90",),
+            ("82,0 56,4 34,8 34,8 26,24 18,42 18,42 40,40 58,52 58,72 42,92 20,97 0,92",),
+            ("66,4 44,4 22,4 22,4 20,26 18,52 18,52 38,44 56,56 58,76 44,94 24,99 6,86",),
+        ),
+    ),
+    Variant(
+        5,
+        0.15,
+        (
+            ("74,4 50,2 30,10 22,28 34,42 52,54 60,72 48,92 26,99 4,90",),
+            ("80,2 54,4 32,14 24,32 36,44 54,56 58,74 44,92 22,98 2,92",),
+            ("70,6 48,2 28,14 26,34 44,44 58,58 58,78 42,96 22,97 8,82",),
+        ),
+    ),
+    # 6: a bow into a loop, wide or small, and a stem with a wide open or a crossing loop.
+    Variant(
+        6,
+        0.75,
+        (
+            ("46,0 26,18 12,42 6,68 14,92 34,99 54,88 58,68 44,56 24,60 10,78",),
+            ("54,4 30,18 12,42 4,70 12,94 34,99 56,86 60,66 42,58 22,66 8,82",),
+            ("36,0 20,22 10,48 8,74 18,94 36,99 50,90 54,74 44,62 26,66 14,82",),
+            ("58,2 34,12 14,34 4,62 8,88 30,100 56,90 64,68 48,52 24,56 6,74",),
+            ("40,0 22,14 10,36 4,60 10,90 36,99 64,90 72,68 58,48 30,48 8,66",),
+            ("10,0 7,20 5,42 5,66 14,92 36,100 56,92 62,76 48,62 28,66 10,80",),
+            ("30,0 24,24 16,48 12,74 18,96 30,99 40,90 40,76 32,70 22,76 16,86",),
+        ("28,0 10,14 0,40 4,76 28,98 60,92 76,70 66,46 44,44 24,58 18,74",),
+        ("56,0 36,22 18,46 6,74 10,96 32,99 56,86 66,66 52,56 32,66 18,84",),
+        ),
+    ),
+    Variant(
+        6,
+        0.25,
+        (
+            ("26,0 12,20 4,46 6,80 30,99 62,94 72,74 58,60 36,64 24,78",),
+            ("44,0 24,18 8,46 6,78 24,98 52,96 66,78 58,60 36,58 22,70",),
+            ("54,0 32,22 14,50 6,82 20,99 44,94 56,76 44,62 18,68 -4,84",),
+            ("20,0 8,22 2,50 8,84 32,100 60,92 70,70 60,50 38,46 20,58",),
+        ),
+    ),
+    # 7: plain corner, hooked start, bar, and rounded corner.
+    Variant(
+        7,
+        0.46,
+        (
+            ("4,8 30,6 64,4 64,4 54,34 42,66 32,100",),
+            ("2,14 30,8 60,2 60,2 52,34 38,68 28,100",),
+            ("6,4 30,6 62,8 62,8 56,36 50,68 46,100",),
+            ("0,20 32,10 70,0 70,0 50,34 34,66 24,100",),
+            ("14,8 30,6 50,4 50,4 44,36 36,68 30,100",),
+        ),
+    ),
+    Variant(
+        7,
+        0.24,
+        (
+            ("6,26 6,8 30,7 64,4 64,4 54,34 42,66 32,100",),
+            ("4,18 8,6 32,10 62,6 62,6 56,36 48,68 44,100",),
+            ("2,38 8,12 34,8 60,2 60,2 58,36 54,68 50,100",),
+        ),
+    ),
+    Variant(
+        7,
+        0.14,
+        (
+            ("4,8 30,6 64,4 64,4 54,34 42,66 32,100", "24,52 44,50 70,48"),
+            ("6,12 30,8 64,2 64,2 52,34 40,66 34,100", "14,56 40,52 64,52"),
+            ("6,20 14,6 72,4 72,4 54,34 40,66 26,100", "12,58 44,50 84,44"),
+        ),
+    ),
+    Variant(
+        7,
+        0.16,
+        (
+            ("4,14 24,4 48,4 60,16 54,42 44,70 34,100",),
+            ("4,20 20,4 46,2 58,18 54,46 46,72 42,100",),
+            ("2,32 10,10 38,2 60,12 60,40 54,70 48,100",),
+        ),
+    ),
+    # 8: an s-curve that closes upwards, and two separate loops.
+    Variant(
+        8,
+        0.80,
+        (
+            ("58,12 36,0 14,12 18,32 40,48 58,68 50,92 26,99 8,84 18,62 42,46 58,28 56,10",),
+            ("62,8 40,2 20,14 22,34 38,48 50,68 40,92 20,98 6,84 16,62 40,44 60,26 62,8",),
+            ("54,18 38,2 16,6 12,28 36,46 60,62 60,86 36,100 12,90 14,66 38,46 54,30 52,14",),
+            ("76,0 52,4 24,12 20,30 40,48 58,66 50,90 26,99 8,84 18,62 42,44 64,22 80,2",),
+            ("48,14 38,2 26,10 26,24 38,38 58,62 56,86 34,100 10,90 10,68 30,46 44,30 48,16",),
+            ("62,16 40,0 12,12 12,38 36,58 48,74 42,94 28,99 18,88 26,70 46,54 64,38 64,18",),
+            ("52,12 36,0 16,12 20,34 34,50 38,70 26,94 18,99 12,90 20,68 34,48 50,30 52,14",),
+            ("66,10 44,2 18,10 16,28 38,46 52,66 46,90 24,99 10,86 22,64 36,46 48,32 58,22",),
+        ("84,6 58,2 34,10 28,26 40,44 52,62 44,88 20,99 4,88 18,66 42,48 64,32 84,14",),
+        ),
+    ),
+    Variant(
+        8,
+        0.20,
+        (
+            ("36,0 16,8 16,32 36,46 56,36 58,12 36,0", "36,46 12,58 8,86 34,100 60,88 62,60 38,46"),
+            ("40,2 20,8 18,30 36,44 54,34 58,12 42,1", "34,44 10,60 6,84 26,98 48,88 52,62 38,45"),
+        ),
+    ),
+    # 9: a loop with a straight stem, with a stem of its own, and with a tail that curves left.
+    Variant(
+        9,
+        0.52,
+        (
+            ("54,14 36,2 14,12 8,32 22,46 42,38 54,16 54,16 54,44 50,72 46,100",),
+            ("58,8 34,2 12,16 6,34 20,44 42,34 58,12 58,12 52,42 46,72 40,100",),
+            ("50,20 38,4 18,8 8,28 16,46 38,44 52,26 52,26 54,50 54,74 54,100",),
+            ("60,14 40,2 14,14 4,38 18,58 44,52 62,22 62,22 60,48 58,74 56,100",),
+            ("50,12 38,2 24,8 20,20 28,32 42,26 50,12 50,12 46,40 40,70 36,100",),
+            ("62,12 44,0 20,10 10,30 22,44 46,36 64,14 64,14 46,44 30,72 16,100",),
+            ("46,8 30,4 14,18 10,36 22,46 42,38 56,10 56,10 54,42 50,72 48,100",),
+        ),
+    ),
+    Variant(
+        9,
+        0.18,
+        (
+            ("60,12 38,0 12,10 4,32 20,50 46,44 60,20", "62,6 60,34 56,68 54,100"),
+            ("56,10 34,2 10,18 4,40 20,54 44,44 58,18", "66,2 60,34 52,68 44,100"),
+            ("50,6 26,2 6,20 4,44 22,58 46,46 58,20", "60,10 62,38 62,68 60,100"),
+        ),
+    ),
+    Variant(
+        9,
+        0.30,
+        (
+            ("56,16 38,2 16,10 8,30 22,46 44,40 56,20 58,46 52,78 32,98 12,92",),
+            ("54,12 34,2 12,14 8,34 24,44 44,34 56,16 56,46 50,76 36,97 20,98",),
+            ("54,24 40,6 18,8 8,28 16,44 40,44 56,26 56,50 50,74 42,92 34,100",),
+            ("56,10 36,0 12,12 6,36 22,54 46,46 60,22 62,50 58,80 38,99 10,94",),
+            ("54,10 38,2 18,12 12,30 24,42 44,32 56,12 52,44 44,70 36,86 30,100",),
+        ),
+    ),
+)
+
+SIDE = 28  # pixels a side of a picture
+BOX = 20  # pixels along the longer side of a digit
+CENTRE = 14  # pixel index of the centre of mass
+BLOCK = 250  # digits that share a random stream, a multiple of ten for balanced labels
+SAMPLES = 72  # pen positions a digit, less than a pixel apart on the longest of strokes
+
+POINT_JITTER = 0.022  # standard deviation of a control point, in digit heights
+STROKE_JITTER = 0.03  # standard deviation of a whole stroke, which opens gaps at joints
+END_STRETCH = 0.18  # standard deviation of overshoot, in lengths of the last span
+BLEND_CONTRAST = 2.5  # above 1, blends stay nearer to one of the keyforms
+WARP = 0.045  # amplitude of the smooth bends, in digit heights
+WARP_WAVES = 3  # bends a digit and axis
+WARP_FREQUENCY = 5.0  # radians a digit height, about one bend a digit
+
+TAPER_DEVIATION = 0.20  # relative difference in width between the middle and either end
+BALANCE_DEVIATION = 0.22  # of the share that the upper half takes of the height, in heights / 4
+
+SLANT_MEAN = 0.13  # tangent of the slant; the digits of MNIST lean to the right
+SLANT_DEVIATION = 0.24
+ROTATION_DEVIATION = 0.10  # radians
+ASPECT = 1.08  # width over height, times that of the table, median
+ASPECT_DEVIATION = 0.20  # of the logarithm of width over height
+
+PEN_RADIUS = 1.35  # pixels, median
+PEN_DEVIATION = 0.28  # of the logarithm of the radius
+PEN_LIMITS = (0.6, 2.8)  # pixels
+PRESSURE = 0.10  # relative swing of the radius along the strokes
+NIB_DEVIATION = 0.08  # relative difference between the axes of the pen
+CATMULL_ROM = np.array(((0, 2, 0, 0), (-1, 0, 1, 0), (2, -5, 4, -1), (-1, 3, -3, 1))) / 2
+
+EDGE = 0.6  # pixels over which ink fades out on either side of the pen's edge
+
+
+class Outlines(NamedTuple):
+    """All variants ready for drawing, padded to the most controls and keyforms in the table."""
+
+    keyforms: FloatArray  # (variants, keyforms, controls, 2)
+    present: npt.NDArray[np.bool_]  # (variants, keyforms): false for padding
+    inner: IntArray  # (variants, controls): the neighbour of a stroke's end, otherwise itself
+    stroke: IntArray  # (variants, controls): the stroke that a control belongs to
+    spline: FloatArray  # (variants, SAMPLES, controls): weights of the controls in the path
+
+
+def draw(count: int, *, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Draw the first `count` handwritten-looking digits of the stream named by `seed`.
+
+    Returns images, uint8 of shape (count, 28, 28), white (255) on black (0), and labels, uint8
+    of shape (count,) from 0 to 9 in balanced, shuffled order.  Digit i depends on (seed, i) only.
+    Raises ValueError for a negative count.
+    """
+    if count < 0:
+        raise ValueError(f"count must be at least 0, got {count}")
+    images = np.zeros((count, SIDE, SIDE), np.uint8)
+    labels = np.zeros(count, np.uint8)
+    for start in range(0, count, BLOCK):
+        rng = np.random.default_rng(derive(seed, "synthetic", start // BLOCK))
+        block_labels = _draw_labels(rng)
+        block_images = _draw_block(block_labels, rng)
+        stop = min(start + BLOCK, count)
+        labels[start:stop] = block_labels[: stop - start]
+        images[start:stop] = block_images[: stop - start]
+    return images, labels
+
+
+def _draw_labels(rng: np.random.Generator) -> IntArray:
+    """Every ten labels in a row hold each digit once, in random order."""
+    cycles = np.tile(np.arange(10), (BLOCK // 10, 1))
+    return rng.permuted(cycles, axis=1).ravel()
+
+
+def _draw_block(labels: IntArray, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """Pictures of one digit per label, (labels, 28, 28)."""
+    outlines = _outlines()
+    variant = _choose_variants(labels, rng)
+    controls = _loosen(_blend(outlines, variant, rng), outlines, variant, rng)
+    path = _proportion(outlines.spline[variant] @ controls, rng)
+    path = _transform(_bend(path, rng), rng)
+    reach = _press_pen(len(labels), rng)
+    return _centre(_ink(_fit_to_box(path, reach), reach))
+
+
+def _choose_variants(labels: IntArray, rng: np.random.Generator) -> IntArray:
+    """Row of VARIANTS for each label, drawn by the shares."""
+    table_labels = np.array([variant.label for variant in VARIANTS])
+    shares = np.array([variant.share for variant in VARIANTS])
+    # Gumbel's trick: the largest of noisy log shares is a draw in proportion to the shares.
+    scores = np.log(shares) + rng.gumbel(size=(len(labels), len(VARIANTS)))
+    return np.where(labels[:, None] == table_labels, scores, -np.inf).argmax(axis=1)
+
+
+def _blend(outlines: Outlines, variant: IntArray, rng: np.random.Generator) -> FloatArray:
+    """Control points of a random mixture of each variant's keyforms, (digits, controls, 2)."""
+    present = outlines.present[variant]
+    weights = present * rng.standard_exponential(present.shape, np.float32) ** BLEND_CONTRAST
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("dk,dkcx->dcx", weights, outlines.keyforms[variant])
+
+
+def _loosen(
+    controls: FloatArray, outlines: Outlines, variant: IntArray, rng: np.random.Generator
+) -> FloatArray:
+    """Move the control points, the ends of strokes along the pen's way, and whole strokes."""
+    digits, points, _ = controls.shape
+    inner = np.take_along_axis(controls, outlines.inner[variant][:, :, None], axis=1)
+    stretch = END_STRETCH * _normal(rng, (digits, points, 1))
+    offsets = STROKE_JITTER * _normal(rng, (digits, points, 2))
+    offset = np.take_along_axis(offsets, outlines.stroke[variant][:, :, None], axis=1)
+    jitter = POINT_JITTER * _normal(rng, controls.shape)
+    return controls + stretch * (controls - inner) + offset + jitter
+
+
+def _proportion(path: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Give the upper half another height, and the upper end another width, than the lower."""
+    x, y = path[:, :, 0], path[:, :, 1]
+    taper = TAPER_DEVIATION * _normal(rng, (len(path), 1))
+    balance = BALANCE_DEVIATION * _normal(rng, (len(path), 1))
+    centre = x.mean(axis=1, keepdims=True)
+    wide = centre + (x - centre) * (1 + taper * (2 * y - 1))
+    return np.stack((wide, y + balance * y * (1 - y)), axis=2)
+
+
+def _bend(path: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Bend the paths by a few smooth waves across the plane."""
+    waves = (len(path), WARP_WAVES)
+    direction = WARP_FREQUENCY * _normal(rng, (*waves, 2))
+    phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
+    amplitude = WARP / np.sqrt(WARP_WAVES) * _normal(rng, (*waves, 2))
+    wave = np.sin(path @ direction.transpose(0, 2, 1) + phase[:, None, :])
+    return path + wave @ amplitude
+
+
+def _transform(path: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Stretch, slant and rotate the paths."""
+    digits = len(path)
+    aspect = ASPECT * np.exp(ASPECT_DEVIATION * _normal(rng, (digits,)))
+    slant = SLANT_MEAN + SLANT_DEVIATION * _normal(rng, (digits,))
+    angle = ROTATION_DEVIATION * _normal(rng, (digits,))
+    cosine, sine = np.cos(angle), np.sin(angle)
+    # Row vectors times these matrices: stretch and slant, then rotate.
+    shear = np.stack((aspect, np.zeros_like(aspect), -slant, np.ones_like(aspect)), axis=1)
+    rotation = np.stack((cosine, sine, -sine, cosine), axis=1)
+    return path @ shear.reshape(-1, 2, 2) @ rotation.reshape(-1, 2, 2)
+
+
+def _press_pen(digits: int, rng: np.random.Generator) -> FloatArray:
+    """Reach of the ink around every pen position in x and y, pixels, (digits, SAMPLES, 2)."""
+    radius = PEN_RADIUS * np.exp(PEN_DEVIATION * _normal(rng, (digits, 1)))
+    along = np.linspace(0, 2 * np.pi, SAMPLES, dtype=np.float32)
+    rate = rng.uniform(0.5, 2.0, (digits, 1)).astype(np.float32)
+    phase = rng.uniform(0, 2 * np.pi, (digits, 1)).astype(np.float32)
+    swell = 1 + PRESSURE * _normal(rng, (digits, 1)) * np.sin(rate * along + phase)
+    nib = NIB_DEVIATION * _normal(rng, (digits, 1, 1)) * np.array((1, -1), np.float32)
+    return np.clip((radius * swell)[:, :, None] * (1 + nib), *PEN_LIMITS) + EDGE
+
+
+def _fit_to_box(path: FloatArray, reach: FloatArray) -> FloatArray:
+    """Scale the paths to pixels so that the longer side of the ink is BOX, and centre the ink."""
+    scale = np.full((len(path), 1, 1), BOX, np.float32)
+    low, high = _extent(path, np.zeros_like(reach))
+    slope = (high - low).max(axis=2, keepdims=True)
+    for _ in range(3):  # Newton's method: the side of the ink is nearly linear in the scale
+        low, high = _extent(path * scale, reach)
+        scale += (BOX - (high - low).max(axis=2, keepdims=True)) / slope
+    low, high = _extent(path * scale, reach)
+    return path * scale + (BOX - low - high) / 2
+
+
+def _extent(path: FloatArray, reach: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Least and greatest coordinates of the ink, each (digits, 1, 2)."""
+    return (path - reach).min(axis=1, keepdims=True), (path + reach).max(axis=1, keepdims=True)
+
+
+def _ink(path: FloatArray, reach: FloatArray) -> npt.NDArray[np.uint8]:
+    """Grey values of the BOX by BOX pixels around each digit, (digits, BOX, BOX)."""
+    pixels = np.arange(BOX, dtype=np.float32) + 0.5
+    # Samples first: each step of the loop below then reads a contiguous slice.
+    path, reach = path.transpose(1, 2, 0)[..., None], reach.transpose(1, 2, 0)[..., None]
+    squares = ((pixels - path) / reach) ** 2
+    nearest = np.full((path.shape[2], BOX, BOX), np.inf, np.float32)
+    for horizontal, vertical in squares:
+        np.minimum(nearest, vertical[:, :, None] + horizontal[:, None, :], out=nearest)
+    # One reach a digit keeps the edge equally soft where the pen swells.
+    depth = (1 - np.sqrt(nearest)) * reach.mean(axis=(0, 1))[..., None]
+    return np.rint(255 * np.clip(depth / (2 * EDGE), 0, 1)).astype(np.uint8)
+
+
+def _centre(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Place each digit on a SIDE by SIDE field, its centre of mass within half a pixel of CENTRE."""
+    mass = ink.sum(axis=(1, 2), dtype=np.float64)
+    index = np.arange(BOX)
+    rows = _shifted(ink.sum(axis=2) @ index / mass)
+    columns = _shifted(ink.sum(axis=1) @ index / mass)
+    images = np.zeros((len(ink), SIDE, SIDE), np.uint8)
+    images[np.arange(len(ink))[:, None, None], rows[:, :, None], columns[:, None, :]] = ink
+    return images
+
+
+def _shifted(centre_of_mass: npt.NDArray[np.float64]) -> IntArray:
+    """Indices on the field of each digit's BOX pixels along one axis, (digits, BOX)."""
+    shift = np.clip(np.rint(CENTRE - centre_of_mass), 0, SIDE - BOX).astype(np.int64)
+    return shift[:, None] + np.arange(BOX)
+
+
+def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Standard normal numbers in single precision."""
+    return rng.standard_normal(shape, np.float32)
+
+
+@functools.cache
+def _outlines() -> Outlines:
+    """Compile VARIANTS, once."""
+    compiled = [_compile(variant) for variant in VARIANTS]
+    return Outlines(*(_stack(arrays) for arrays in zip(*compiled, strict=True)))
+
+
+def _compile(variant: Variant) -> Outlines:
+    """One variant's row of every array in Outlines, without padding."""
+    forms = [[_parse(stroke) for stroke in keyform] for keyform in variant.keyforms]
+    controls = [np.concatenate([_controls(stroke) for stroke in form]) for form in forms]
+    starts = np.cumsum([0] + [len(_controls(stroke)) for stroke in forms[0]])
+    pieces = [
+        piece
+        for stroke, start in zip(forms[0], starts, strict=False)
+        for piece in _pieces(stroke, int(start))
+    ]
+    return Outlines(
+        keyforms=np.array(controls, np.float32),
+        present=np.ones(len(forms), np.bool_),
+        inner=_inner_neighbours(starts),
+        stroke=np.repeat(np.arange(len(starts) - 1), np.diff(starts)),
+        spline=_spline(controls[0], pieces),
+    )
+
+
+def _parse(stroke: str) -> list[Point]:
+    """Read a stroke of the table into points of the unit box."""
+    pairs = (pair.split(",") for pair in stroke.split())
+    return [(int(x) / 100, int(y) / 100) for x, y in pairs]
+
+
+def _controls(stroke: list[Point]) -> list[Point]:
+    """The points of a stroke, corners once."""
+    return [point for point, _ in groupby(stroke)]
+
+
+def _pieces(stroke: list[Point], start: int) -> list[list[int]]:
+    """Control numbers of the smooth pieces of a stroke, which meet at its corners."""
+    pieces = [[start]]
+    for previous, point in pairwise(stroke):
+        last = pieces[-1][-1]
+        if point == previous:
+            pieces.append([last])
+        else:
+            pieces[-1].append(last + 1)
+    return pieces
+
+
+def _inner_neighbours(starts: IntArray) -> IntArray:
+    """For the first and last control of each stroke the next one inwards, else the control."""
+    inner = np.arange(starts[-1])
+    inner[starts[:-1]] += 1
+    inner[starts[1:] - 1] -= 1
+    return inner
+
+
+def _spline(controls: npt.NDArray[np.floating], pieces: list[list[int]]) -> FloatArray:
+    """Weights of the controls in SAMPLES evenly spaced points of Catmull-Rom curves."""
+    spans = np.concatenate([_spans(piece, len(controls)) for piece in pieces])
+    chords = (spans[:, 2] - spans[:, 1]) @ controls
+    ends = np.cumsum(np.hypot(*chords.T))
+    place = (np.arange(SAMPLES) + 0.5) / SAMPLES * ends[-1]
+    span = np.searchsorted(ends, place)
+    t = 1 - (ends[span] - place) / np.diff(ends, prepend=0)[span]
+    powers = np.stack((np.ones_like(t), t, t**2, t**3), axis=1)
+    return np.einsum("sk,skc->sc", powers @ CATMULL_ROM, spans[span]).astype(np.float32)
+
+
+def _spans(piece: list[int], count: int) -> npt.NDArray[np.float64]:
+    """The four controls that shape each span of a piece, as weights, (spans, 4, count)."""
+    knots = np.eye(count)[piece]
+    before, after = 2 * knots[0] - knots[1], 2 * knots[-1] - knots[-2]
+    knots = np.concatenate((before[None], knots, after[None]))
+    return np.stack([knots[i : i + 4] for i in range(len(knots) - 3)])
+
+
+def _stack(arrays: tuple[npt.NDArray[Any], ...]) -> npt.NDArray[Any]:
+    """Stack arrays of unequal shapes, padding each with zeros to the largest."""
+    shape = np.max([array.shape for array in arrays], axis=0)
+    return np.stack([np.pad(array, [(0, n) for n in shape - array.shape]) for array in arrays])

@@ -1,0 +1,44 @@
+"""Files that are either whole or not there."""
+
+import os
+import tempfile
+from pathlib import Path
+
+from tinydigits.errors import InputError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path`` so that no reader and no crash ever sees half of it.
+
+    The bytes go to a hidden temporary file of the same folder, reach the disk, and take the name in
+    one step; an older file of that name stays whole until then. Missing folders are made.
+
+    Raises:
+        InputError: the folder cannot be written or the disk is full; nothing is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot write {path}: {reason}; give a folder that can be written and has room"
+        ) from error
+
+
+def _umask() -> int:
+    # mkstemp makes files for their owner only; a result file deserves the rights of any other.
+    # The mask can only be read by setting it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

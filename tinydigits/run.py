@@ -1,0 +1,179 @@
+"""One training run, from the digits to the report: what ``python train.py`` does."""
+
+import json
+import sys
+import tempfile
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tinydigits import checkpoint, hardware, plots
+from tinydigits.checkpoint import FINAL, LAST, Origin
+from tinydigits.config import TrainConfig
+from tinydigits.data.batches import hold_out
+from tinydigits.data.dataset import Dataset, load_dataset
+from tinydigits.errors import InputError
+from tinydigits.evaluation import Report, infer, report
+from tinydigits.files import write_atomically
+from tinydigits.model import parameter_count
+from tinydigits.training import EpochResult, Split, State, fit, start
+
+
+def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> Report:
+    """Train, keep checkpoints and write the report under ``out``; return the test figures.
+
+    The test digits are looked at once, after the last epoch, by the last net.
+
+    Raises:
+        InputError: the options, the data, the run to resume or ``out`` cannot be used.
+    """
+    compute = hardware.choose(config.device, config.precision)
+    return train_on(load_dataset(config.data, data_dir), config, compute, out=out, resume=resume)
+
+
+def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
+    """Go the whole way once with a single batch, in a folder that is then removed."""
+    compute = hardware.choose(config.device, config.precision)
+    dataset = load_dataset(config.data, data_dir)
+    batch = slice(_batch_size(config, len(dataset.train)))
+    one_batch = replace(dataset, train=dataset.train[batch], test=dataset.test[batch])
+    once = replace(config, epochs=1, val=0)
+    with tempfile.TemporaryDirectory() as folder:
+        tested = train_on(one_batch, once, compute, out=Path(folder), resume=False)
+    print("dry run: one batch went all the way, nothing was kept")
+    return tested
+
+
+def train_on(
+    dataset: Dataset, config: TrainConfig, compute: hardware.Compute, *, out: Path, resume: bool
+) -> Report:
+    """Train on digits at hand; otherwise as ``train``."""
+    digits = _split(dataset, config)
+    origin = Origin(config, dataset.name, dataset.warning)
+    state = start(config, len(digits.train), compute)
+    _prepare(out, state, origin, resume)
+    _announce(dataset, digits, state)
+    bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
+    try:
+        for result in fit(state, digits, config, progress=bar):
+            best = _keep(out, state, origin)
+            print(_line(result, best), flush=True)
+    except KeyboardInterrupt:
+        print(f"\nstopped after {state.epoch} epochs; add --resume to go on", file=sys.stderr)
+        raise
+    tested = report(infer(state.net, dataset.test.images), dataset.test.labels)
+    _finish(out, state, origin, tested)
+    return tested
+
+
+def _split(dataset: Dataset, config: TrainConfig) -> Split:
+    total = len(dataset.train)
+    if config.val >= total:
+        raise InputError(
+            f"--val {config.val} leaves no digit to train on: expected fewer than {total}"
+        )
+    _batch_size(config, total - config.val)
+    return Split(*hold_out(dataset.train, config.val))
+
+
+def _batch_size(config: TrainConfig, digits: int) -> int:
+    if config.batch_size > digits:
+        raise InputError(
+            f"--batch-size {config.batch_size} is larger than the set: expected at most {digits}"
+        )
+    return config.batch_size
+
+
+def _prepare(out: Path, state: State, origin: Origin, resume: bool) -> None:
+    if resume:
+        checkpoint.resume(out, state, origin)
+        print(f"going on after {state.epoch} epochs from {out / LAST}")
+        return
+    earlier = checkpoint.set_aside(out)
+    if earlier:
+        print(f"the earlier run in {out} is now in {earlier}")
+    # Before the first step, so that a run killed in its first epoch can be resumed too, and an
+    # --out that cannot be written shows at once.
+    checkpoint.save_last(out, state, origin)
+
+
+def _announce(dataset: Dataset, digits: Split, state: State) -> None:
+    _warn(dataset.warning)
+    print(
+        f"{dataset.name}: {len(digits.train):,} digits to train on, {len(digits.validation):,} "
+        f"held out, {len(dataset.test):,} to test ({dataset.origin})"
+    )
+    compute = hardware.environment(state.compute)
+    print(
+        f"net: {parameter_count(state.net):,} parameters, on {compute['device']} in "
+        f"{compute['precision']} with {compute['threads']} threads",
+        flush=True,
+    )
+
+
+def _warn(warning: str | None) -> None:
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+def _keep(out: Path, state: State, origin: Origin) -> bool:
+    """Save the state, and the net too where it is the best so far on the held-out digits."""
+    accuracies = [result.validation_accuracy or 0.0 for result in state.history]
+    best = accuracies[-1] > max(accuracies[:-1], default=0.0)
+    if best:
+        name = f"model_epoch_{state.epoch - 1}_acc_{accuracies[-1]:.2f}.pth"
+        checkpoint.save_model(out / name, state, origin)
+    checkpoint.save_last(out, state, origin)
+    return best
+
+
+def _line(result: EpochResult, best: bool) -> str:
+    columns = [
+        f"epoch {result.epoch:2}",
+        f"training loss {result.train_loss:.4f}",
+        f"{result.train_accuracy:5.2f} %",
+    ]
+    if result.validation_accuracy is not None:
+        columns.append(
+            f"held out {result.validation_accuracy:5.2f} % ({result.validation_wrong} wrong)"
+        )
+    columns.append(f"{result.seconds:5.1f} s")
+    return "  ".join(columns) + ("  best" if best else "")
+
+
+def _finish(out: Path, state: State, origin: Origin, tested: Report) -> None:
+    model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
+    checkpoint.save_model(model, state, origin)
+    picture = out / FINAL / "curves.png"
+    write_atomically(picture, plots.curves(state.history, origin.warning))
+    written = out / FINAL / "report.json"
+    content = json.dumps(_report(state, origin, tested), indent=1, ensure_ascii=False)
+    write_atomically(written, f"{content}\n".encode())
+
+    seconds = [result.seconds for result in state.history]
+    print(f"test: {tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)")
+    print(f"time: {sum(seconds):.1f} s of training, {sum(seconds) / len(seconds):.1f} s an epoch")
+    for path in (*sorted(out.glob("model_epoch_*.pth")), model, picture, written):
+        print(f"wrote {path}")
+    _warn(origin.warning)
+
+
+def _report(state: State, origin: Origin, tested: Report) -> dict[str, Any]:
+    seconds = [result.seconds for result in state.history]
+    return {
+        "dataset": origin.dataset,
+        "warning": origin.warning,
+        "test_accuracy": round(tested.accuracy, 4),
+        "test_wrong": tested.wrong,
+        "test_total": tested.total,
+        "wrong_indices": tested.wrong_indices,
+        "seconds_training": round(sum(seconds), 3),
+        "seconds_per_epoch": [round(value, 3) for value in seconds],
+        "parameters": parameter_count(state.net),
+        "config": origin.config.to_dict(),
+        "environment": hardware.environment(state.compute),
+        "history": [asdict(result) for result in state.history],
+    }
