@@ -13,6 +13,10 @@ from tinydigits.hardware import Compute
 
 ROOT = Path(__file__).parent.parent
 
+# The tests' nets are too small to share among threads, and where other programs run on the same
+# cores, threads that wait for each other take fifty times as long.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:

@@ -7,6 +7,7 @@ A file is a dict of tensors and built-in types that ``torch.load(path)`` reads w
 import dataclasses
 import io
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,10 @@ def load_net(path: Path | str) -> Net:
 
 def _read(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Torch's remarks on odd files: what is wrong with this one is said below, in one line.
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(
             f"cannot read {path}: {error.strerror}; give the path of a checkpoint"

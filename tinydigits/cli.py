@@ -107,8 +107,11 @@ def _parse(arguments: list[str]) -> Train | Verify:
 
 
 def _one_line(box: str) -> str:
-    """Return tyro's framed message as one line, without frame, colours and the option's help."""
-    lines = re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()
-    inside = "\n".join(line.strip("│ ") for line in lines if not line.startswith(("╭", "╰")))
-    sections = [" ".join(section.split()) for section in re.split(r"\n─+\n", inside)]
-    return "; ".join(each for each in sections if not each.startswith("Argument helptext"))
+    """Return tyro's framed message as one line, without title, frame, colours and option help."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    # The frame is drawn with line characters, or not at all where the terminal has none.
+    _title, *lines = [line for line in (line.strip(" │") for line in text.splitlines()) if line]
+    inside = "\n".join(line for line in lines if not line.startswith("╰"))
+    sections = [" ".join(section.split()) for section in re.split(r"(?m)^[─-]{4,}$", inside)]
+    told = (each for each in sections if each and not each.startswith("Argument helptext"))
+    return "; ".join(told)

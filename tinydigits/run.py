@@ -64,8 +64,15 @@ def train_on(
     except KeyboardInterrupt:
         print(f"\nstopped after {state.epoch} epochs; add --resume to go on", file=sys.stderr)
         raise
-    tested = report(infer(state.net, dataset.test.images), dataset.test.labels)
+    model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
+    checkpoint.save_model(model, state, origin)
+    # The file is tested, not the net in memory: it is what others will load.
+    net = checkpoint.load_net(model)
+    tested = report(infer(net, dataset.test.images), dataset.test.labels)
     _finish(out, state, origin, tested)
+    for path in (*sorted(out.glob("model_epoch_*.pth")), *sorted((out / FINAL).iterdir())):
+        print(f"wrote {path}")
+    _warn(origin.warning)
     return tested
 
 
@@ -145,20 +152,13 @@ def _line(result: EpochResult, best: bool) -> str:
 
 
 def _finish(out: Path, state: State, origin: Origin, tested: Report) -> None:
-    model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
-    checkpoint.save_model(model, state, origin)
-    picture = out / FINAL / "curves.png"
-    write_atomically(picture, plots.curves(state.history, origin.warning))
-    written = out / FINAL / "report.json"
-    content = json.dumps(_report(state, origin, tested), indent=1, ensure_ascii=False)
-    write_atomically(written, f"{content}\n".encode())
-
+    curves = plots.curves(state.history, origin.warning)
+    write_atomically(out / FINAL / "curves.png", curves)
+    content = json.dumps(_report(state, origin, tested), indent=1)
+    write_atomically(out / FINAL / "report.json", f"{content}\n".encode())
     seconds = [result.seconds for result in state.history]
     print(f"test: {tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)")
     print(f"time: {sum(seconds):.1f} s of training, {sum(seconds) / len(seconds):.1f} s an epoch")
-    for path in (*sorted(out.glob("model_epoch_*.pth")), model, picture, written):
-        print(f"wrote {path}")
-    _warn(origin.warning)
 
 
 def _report(state: State, origin: Origin, tested: Report) -> dict[str, Any]:

@@ -1,0 +1,171 @@
+"""The command line: one clear line and exit code 2 for whatever is wrong."""
+
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from tinydigits import __version__
+from tinydigits.cli import main
+from tinydigits.data import dataset, mnist
+from tinydigits.model import Net
+
+
+@pytest.fixture(autouse=True)
+def _offline_few_digits_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(dataset, "SYNTHETIC_TRAIN", 600)
+    monkeypatch.setattr(dataset, "SYNTHETIC_TEST", 200)
+    monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must fail and return its only line on standard error."""
+    assert main(arguments) == 2
+    printed = capsys.readouterr().err
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+    return printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "Expected one of {train, verify}"),
+        ("tarin", "Unrecognized options: tarin; Available subcommands: train, verify"),
+        ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
+        ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
+        ("train --epochs", "Missing value for argument '--epochs'"),
+        ("train --epochs three", "invalid literal for int() with base 10: 'three'"),
+        ("train --data cifar", "invalid choice 'cifar' for argument '--data'"),
+        ("train --epochs 0", "--epochs is 0, but must be at least 1"),
+        ("train --lr -1", "--lr is -1.0, but must be above 0, such as 0.01"),
+        ("train --augmentation.shear 90", "--augmentation.shear is 90.0, but must be"),
+        ("train --data synthetic --batch-size 601 --val 0", "expected at most 600"),
+        ("train --data synthetic --val 600", "--val 600 leaves no digit to train on"),
+        ("train --data mnist", "put the four MNIST files into data, or name their folder"),
+        ("train --data synthetic --val 100 --resume", "there is no checkpoints/last.pth"),
+    ],
+)
+def test_wrong_options_get_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: str, message: str
+) -> None:
+    assert message in complaint(capsys, *arguments.split())
+    assert list(Path.cwd().iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_is_not_there_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--device cuda is not available here" in complaint(capsys, "train", "--device", "cuda")
+
+
+def test_bf16_is_refused_where_the_processor_lacks_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
+    arguments = ("train", "--data", "synthetic", "--device", "cpu", "--precision", "bf16")
+    assert "use --precision fp32" in complaint(capsys, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("train-images-idx3-ubyte", b"", "it holds 0 bytes; expected"),
+        ("train-images-idx3-ubyte.gz", b"<html>", "Not a gzipped file"),
+        ("MNIST", b"", "none of 1 mirrors gives it"),
+    ],
+)
+def test_damaged_data_gets_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    (folder / name).write_bytes(content)
+    arguments = ("train", "--data", "mnist", "--data-dir", str(folder))
+    assert message in complaint(capsys, *arguments)
+    assert (folder / name).read_bytes() == content
+
+
+def test_an_unwritable_out_is_refused_before_training(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_bytes(b"mine")
+    arguments = ("train", "--data", "synthetic", "--val", "0", "--out", "file/below")
+    assert "cannot write file/below/last.pth: Not a directory" in complaint(capsys, *arguments)
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_resuming_something_else_gets_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.save({"weights": Net().state_dict()}, tmp_path / "last.pth")
+    arguments = ("train", "--data", "synthetic", "--val", "0", "--resume", "--out", ".")
+    assert "last.pth is not a tinydigits checkpoint" in complaint(capsys, *arguments)
+
+
+def test_dry_run_goes_all_the_way_and_keeps_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["train", "--data", "synthetic", "--dry-run"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "dry run: one batch went all the way, nothing was kept"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_auto_trains_on_synthetic_digits_with_a_warning(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["train", "--epochs", "1", "--val", "100"]) == 0
+    assert capsys.readouterr().err.count("SYNTHETIC digits") == 2
+    assert (tmp_path / "checkpoints" / "final" / "model_epoch_0.pth").is_file()
+
+
+def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"tinydigits {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["verify", "--help"]])
+def test_help_exits_with_0_and_explains_on_standard_output(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 0
+    printed, complained = capsys.readouterr()
+    assert "usage: tinydigits" in printed
+    assert complained == ""
+
+
+def test_help_does_not_wait_for_torch() -> None:
+    code = "import sys, tinydigits.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def limit_files() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+
+def test_a_full_disk_gets_one_line_and_leaves_no_half_file(tmp_path: Path) -> None:
+    # A limit on file size is what a process can set for itself; the write fails as on a full disk.
+    done = subprocess.run(
+        [sys.executable, "train.py", "--data", "synthetic", "--out", str(tmp_path / "out")],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        preexec_fn=limit_files,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
+    assert len(errors) == 1
+    assert errors[0].startswith("error: cannot write")
+    assert list((tmp_path / "out").iterdir()) == []

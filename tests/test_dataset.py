@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from tinydigits.data import dataset, mnist, synthetic
+from tinydigits.data.dataset import load_dataset
+from tinydigits.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _offline_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
+    monkeypatch.setattr(dataset, "SYNTHETIC_TRAIN", 30)
+    monkeypatch.setattr(dataset, "SYNTHETIC_TEST", 20)
+
+
+def test_auto_falls_back_to_synthetic_digits_and_says_so(tmp_path: Path) -> None:
+    data = load_dataset("auto", tmp_path)
+    assert (data.name, len(data.train), len(data.test)) == ("synthetic", 30, 20)
+    assert "not MNIST results" in str(data.warning)
+    assert "none of 1 mirrors" in data.origin
+
+
+def test_mnist_fails_where_auto_falls_back(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none of 1 mirrors .*--data synthetic"):
+        load_dataset("mnist", tmp_path)
+
+
+def test_a_damaged_file_is_an_error_for_auto_too(tmp_path: Path) -> None:
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(b"damage")
+    with pytest.raises(InputError, match="is damaged"):
+        load_dataset("auto", tmp_path)
+
+
+def test_auto_takes_mnist_where_it_is(mnist_folder: Path) -> None:
+    data = load_dataset("auto", mnist_folder)
+    assert (data.name, len(data.train), len(data.test)) == ("mnist", 60_000, 10_000)
+    assert data.warning is None
+    assert data.train.images.dtype == data.train.labels.dtype == torch.uint8
+
+
+def test_synthetic_needs_no_folder_and_its_parts_differ() -> None:
+    data = load_dataset("synthetic", Path("nowhere"))
+    assert not torch.equal(data.train.images[:20], data.test.images)
+    drawn, labels = synthetic.draw(30, seed=0)
+    assert torch.equal(data.train.images, torch.from_numpy(drawn))
+    assert torch.equal(data.train.labels, torch.from_numpy(labels))

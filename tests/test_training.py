@@ -1,0 +1,141 @@
+import dataclasses
+from collections.abc import Iterable
+
+import pytest
+import torch
+from torch import Tensor
+from torch.optim.lr_scheduler import OneCycleLR
+
+from tinydigits.config import Augmentation, TrainConfig
+from tinydigits.data.batches import hold_out
+from tinydigits.data.dataset import Dataset, Digits
+from tinydigits.evaluation import infer, report
+from tinydigits.hardware import Compute, choose
+from tinydigits.training import Split, State, fit, start
+
+
+def prepared(data: Dataset, config: TrainConfig, compute: Compute) -> tuple[State, Split]:
+    digits = Split(*hold_out(data.train, config.val))
+    return start(config, len(digits.train), compute), digits
+
+
+def trained(data: Dataset, config: TrainConfig, compute: Compute) -> State:
+    state, digits = prepared(data, config, compute)
+    list(fit(state, digits, config))
+    return state
+
+
+def same_weights(one: State, other: State) -> bool:
+    pairs = zip(one.net.state_dict().values(), other.net.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_one_result_an_epoch_and_the_net_learns(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    config = dataclasses.replace(small, epochs=8, augmentation=Augmentation(0, 0, 0, 0))
+    state, digits = prepared(drawn, config, compute)
+    results = list(fit(state, digits, config))
+    assert [result.epoch for result in results] == list(range(8))
+    assert results[-1].train_loss < results[0].train_loss / 2
+    assert results[-1].validation_accuracy is not None
+    assert results[-1].validation_accuracy > 70
+    assert state.history == results
+
+
+def test_validation_figures_are_those_of_the_net_after_the_epoch(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    state, digits = prepared(drawn, small, compute)
+    result = next(fit(state, digits, small))
+    held_out = report(infer(state.net, digits.validation.images), digits.validation.labels)
+    assert result.validation_wrong == held_out.wrong
+    assert result.validation_loss == pytest.approx(held_out.loss)
+
+
+def test_nothing_held_out_gives_no_validation_figures(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    state, digits = prepared(drawn, dataclasses.replace(small, val=0), compute)
+    result = next(fit(state, digits, small))
+    assert result.validation_loss is result.validation_accuracy is result.validation_wrong is None
+
+
+@pytest.mark.parametrize("precision", ["auto", "fp32"])
+def test_same_seed_gives_the_same_bits_and_another_does_not(
+    drawn: Dataset, small: TrainConfig, precision: str
+) -> None:
+    compute = choose("cpu", precision)  # type: ignore[arg-type]
+    torch.manual_seed(1)
+    one = trained(drawn, small, compute)
+    torch.manual_seed(2)  # what was drawn before must not matter
+    other = trained(drawn, small, compute)
+    assert same_weights(one, other)
+    assert not same_weights(one, trained(drawn, dataclasses.replace(small, seed=1), compute))
+
+
+def test_global_random_stream_is_left_alone(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    before = torch.random.get_rng_state()
+    trained(drawn, small, compute)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_every_digit_is_trained_on_once_an_epoch(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    seen: list[int] = []
+
+    def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
+        for batch in batches:
+            seen.extend(batch.tolist())
+            yield batch
+
+    config = dataclasses.replace(small, batch_size=64, val=100)
+    state, digits = prepared(drawn, config, compute)
+    next(fit(state, digits, config, progress=watch))
+    assert len(seen) % 64 != 0  # the last batch is smaller, and there
+    assert sorted(seen) == list(range(500))
+
+
+def test_schedule_is_one_cycle_from_peak_over_10_down_to_a_hundredth_of_that(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    rates: list[float] = []
+    state, digits = prepared(drawn, small, compute)
+
+    def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
+        for batch in batches:
+            rates.append(state.optimizer.param_groups[0]["lr"])
+            yield batch
+
+    list(fit(state, digits, small, progress=watch))
+    reference = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])
+    schedule = OneCycleLR(reference, 0.01, total_steps=24, div_factor=10, final_div_factor=100)
+    assert rates[0] == pytest.approx(0.001)
+    assert max(rates) == pytest.approx(0.01, rel=0.02)
+    assert rates[-1] == pytest.approx(1e-5)
+    expected = []
+    for _ in rates:
+        expected.append(reference.param_groups[0]["lr"])
+        reference.step()
+        schedule.step()
+    assert rates == pytest.approx(expected)
+
+
+def test_dropout_rate_is_the_configs(drawn: Dataset, small: TrainConfig, compute: Compute) -> None:
+    config = dataclasses.replace(small, dropout=0.3)
+    state, _ = prepared(drawn, config, compute)
+    rates = [m.p for m in state.net.modules() if isinstance(m, torch.nn.Dropout)]
+    assert rates == [0.3, 0.3]
+
+
+def test_one_epoch_on_real_digits_reaches_its_usual_accuracy(real: tuple[Digits, Digits]) -> None:
+    # A floor and a ceiling: more than 99.85 % would mean that test digits leaked into training.
+    train, test = real
+    config = TrainConfig(epochs=1, val=0)
+    state = start(config, len(train), choose("cpu", "auto"))
+    next(fit(state, Split(*hold_out(train, 0)), config))
+    accuracy = report(infer(state.net, test.images), test.labels).accuracy
+    assert 98.3 < accuracy < 99.85
