@@ -1,4 +1,4 @@
-"""Digits for the tests: the real ones where they are at hand, a handful of drawn ones everywhere."""
+"""Digits for the tests: real ones where they are at hand, a handful of drawn ones everywhere."""
 
 import os
 from pathlib import Path

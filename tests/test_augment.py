@@ -6,8 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tinydigits import augment as module
-from tinydigits.augment import NONE, augment
+from tinydigits.augment import NONE, _draw, _warp, augment
 from tinydigits.config import Augmentation
 
 FULL = Augmentation()
@@ -60,8 +59,8 @@ def test_same_generator_state_gives_the_same_images(images: Tensor) -> None:
 
 def test_pillow_moves_images_the_same_way(images: Tensor) -> None:
     # Pillow is the independent reference: same matrices, in pixels, bilinear.
-    matrices = module._draw(len(images), FULL, generator())
-    moved = module._warp(images.float(), matrices)
+    matrices = _draw(len(images), FULL, generator())
+    moved = _warp(images.float(), matrices)
     for image, result, matrix in zip(images, moved, matrices.double(), strict=True):
         # From coordinates -1 … 1 to Pillow's, where pixel i spans i … i + 1.
         linear, shift = matrix[:, :2], matrix[:, 2] * 14
@@ -81,7 +80,7 @@ def test_pillow_moves_images_the_same_way(images: Tensor) -> None:
 
 
 def moments(strength: Augmentation) -> tuple[Tensor, Tensor]:
-    matrices = module._draw(4000, strength, generator())
+    matrices = _draw(4000, strength, generator())
     return torch.linalg.inv(matrices[:, :, :2]), matrices[:, :, 2]
 
 

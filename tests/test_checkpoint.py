@@ -125,11 +125,11 @@ def test_files_that_do_not_fit_are_refused(
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda raw: b"",
+        lambda _: b"",
         lambda raw: raw[: len(raw) // 2],
         lambda raw: raw[:-1],
-        lambda raw: b"not a checkpoint",
-        lambda raw: pickle.dumps({"format": "tinydigits"}),
+        lambda _: b"not a checkpoint",
+        lambda _: pickle.dumps({"format": "tinydigits"}),
         lambda raw: raw[:200] + bytes(200) + raw[400:],
     ],
 )
@@ -147,14 +147,14 @@ def test_damaged_files_are_refused(
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot read .*model.pth: No such file"):
+    with pytest.raises(InputError, match=r"cannot read .*model.pth: No such file"):
         load_net(tmp_path / "model.pth")
 
 
 def test_resuming_nothing_is_refused(
     tmp_path: Path, fresh: Callable[[], State], origin: Origin
 ) -> None:
-    with pytest.raises(InputError, match="nothing to resume: there is no .*last.pth"):
+    with pytest.raises(InputError, match=r"nothing to resume: there is no .*last.pth"):
         resume(tmp_path, fresh(), origin)
 
 

@@ -19,8 +19,8 @@ from tinydigits.model import Net
 @pytest.fixture(autouse=True)
 def _offline_few_digits_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
-    monkeypatch.setattr(dataset, "SYNTHETIC_TRAIN", 600)
-    monkeypatch.setattr(dataset, "SYNTHETIC_TEST", 200)
+    few = {"synthetic_counts": (600, 200)}
+    monkeypatch.setattr(dataset.load_dataset, "__kwdefaults__", few)
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tinydigits.data import dataset, mnist, synthetic
+from tinydigits.data import mnist, synthetic
 from tinydigits.data.dataset import load_dataset
 from tinydigits.errors import InputError
 
@@ -11,8 +11,8 @@ from tinydigits.errors import InputError
 @pytest.fixture(autouse=True)
 def _offline_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
-    monkeypatch.setattr(dataset, "SYNTHETIC_TRAIN", 30)
-    monkeypatch.setattr(dataset, "SYNTHETIC_TEST", 20)
+    few = {"synthetic_counts": (30, 20)}
+    monkeypatch.setattr(load_dataset, "__kwdefaults__", few)
 
 
 def test_auto_falls_back_to_synthetic_digits_and_says_so(tmp_path: Path) -> None:

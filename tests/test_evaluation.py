@@ -18,10 +18,10 @@ def test_every_image_is_answered_once_in_order(count: int) -> None:
 @pytest.mark.parametrize("training", [True, False])
 def test_mode_and_running_statistics_are_left_as_they_were(training: bool) -> None:
     net = Net().train(training)
-    before = net.layers.bn1.running_mean.clone()  # type: ignore[union-attr,operator]
+    before = net.state_dict()["layers.bn1.running_mean"].clone()
     infer(net, torch.zeros(3, 28, 28, dtype=torch.uint8))
     assert net.training is training
-    assert torch.equal(net.layers.bn1.running_mean, before)  # type: ignore[arg-type]
+    assert torch.equal(net.state_dict()["layers.bn1.running_mean"], before)
 
 
 def test_mode_is_put_back_after_an_error_too() -> None:

@@ -105,7 +105,7 @@ def test_a_damaged_file_is_refused_and_left_alone(
 def test_labels_of_another_count_are_refused(tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / NAMES[1]).write_bytes(encode(2, content=b"\x07\x02"))
-    with pytest.raises(InputError, match="it holds 10 bytes; expected .* of 11 bytes"):
+    with pytest.raises(InputError, match=r"it holds 10 bytes; expected .* of 11 bytes"):
         mnist.load("train", tmp_path)
 
 
@@ -168,10 +168,16 @@ def test_without_network_the_message_says_what_to_do(tmp_path: Path) -> None:
         mnist.load("train", tmp_path)
 
 
-def test_files_at_hand_are_not_downloaded(tmp_path: Path, mirror: tuple[str, Path]) -> None:
-    put(tmp_path)
-    (tmp_path / "served").rename(tmp_path / "gone")
-    assert len(mnist.load("train", tmp_path)[1]) == 3
+def test_only_what_is_missing_is_downloaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: tuple[str, Path]
+) -> None:
+    monkeypatch.setattr(mnist, "MIRRORS", (mirror[0],))
+    folder = tmp_path / "data"
+    put(folder)
+    (folder / NAMES[1]).unlink()
+    (mirror[1] / f"{NAMES[0]}.gz").unlink()
+    assert len(mnist.load("train", folder)[1]) == 3
+    assert sorted(os.listdir(folder)) == [NAMES[0], f"{NAMES[1]}.gz"]
 
 
 DOWNLOAD = """

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from tinydigits.model import Net, layer_table, normalise, parameter_count
@@ -54,15 +55,18 @@ def test_forward_is_the_specified_net() -> None:
         for value in net.state_dict().values():
             if value.is_floating_point():
                 value.uniform_(0.1, 0.5, generator=generator)
-    weights = {name.removeprefix("layers."): value for name, value in net.state_dict().items()}
+    weights: dict[str, Tensor] = {
+        name.removeprefix("layers."): value for name, value in net.state_dict().items()
+    }
 
-    def block(x: torch.Tensor, i: int) -> torch.Tensor:
+    def block(x: Tensor, i: int) -> Tensor:
         x = functional.conv2d(x, weights[f"conv{i}.weight"], weights[f"conv{i}.bias"])
         mean, variance, scale, shift = (
             weights[f"bn{i}.{name}"].view(-1, 1, 1)
             for name in ("running_mean", "running_var", "weight", "bias")
         )
-        return ((x - mean) / (variance + 1e-5).sqrt() * scale + shift).clamp(min=0)
+        y: Tensor = (x - mean) / (variance + 1e-5).sqrt() * scale + shift
+        return y.clamp(min=0)
 
     x = torch.rand(3, 1, 28, 28, generator=generator)
     y = functional.max_pool2d(block(block(x, 1), 2), 2)

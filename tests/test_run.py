@@ -144,12 +144,11 @@ import sys
 from pathlib import Path
 import torch
 from tinydigits.config import TrainConfig
-from tinydigits.data import dataset
+from tinydigits.data.dataset import load_dataset
 from tinydigits.hardware import Compute
 from tinydigits.run import train_on
 torch.set_num_threads(1)
-dataset.SYNTHETIC_TRAIN, dataset.SYNTHETIC_TEST = 600, 200
-digits = dataset.load_dataset("synthetic", Path())
+digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 config = TrainConfig(epochs=4, batch_size=64, val=100)
 cpu = Compute(torch.device("cpu"), torch.float32)
 train_on(digits, config, cpu, out=Path(sys.argv[1]), resume=sys.argv[2] == "resume")

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from tinydigits.augment import augment as augment
     from tinydigits.checkpoint import load_net as load_net
     from tinydigits.config import Augmentation as Augmentation
     from tinydigits.config import TrainConfig as TrainConfig
@@ -29,7 +28,6 @@ _PUBLIC = {
     "InputError": "tinydigits.errors:InputError",
     "Net": "tinydigits.model:Net",
     "TrainConfig": "tinydigits.config:TrainConfig",
-    "augment": "tinydigits.augment:augment",
     "check": "tinydigits.verify:check",
     "fit": "tinydigits.training:fit",
     "infer": "tinydigits.evaluation:infer",

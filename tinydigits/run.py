@@ -37,9 +37,10 @@ def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> Re
 def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
     """Go the whole way once with a single batch, in a folder that is then removed."""
     compute = hardware.choose(config.device, config.precision)
-    dataset = load_dataset(config.data, data_dir)
-    batch = slice(_batch_size(config, len(dataset.train)))
-    one_batch = replace(dataset, train=dataset.train[batch], test=dataset.test[batch])
+    size = config.batch_size
+    dataset = load_dataset(config.data, data_dir, synthetic_counts=(size, size))
+    _check_batch_size(config, len(dataset.train))
+    one_batch = replace(dataset, train=dataset.train[:size], test=dataset.test[:size])
     once = replace(config, epochs=1, val=0)
     with tempfile.TemporaryDirectory() as folder:
         tested = train_on(one_batch, once, compute, out=Path(folder), resume=False)
@@ -82,16 +83,15 @@ def _split(dataset: Dataset, config: TrainConfig) -> Split:
         raise InputError(
             f"--val {config.val} leaves no digit to train on: expected fewer than {total}"
         )
-    _batch_size(config, total - config.val)
+    _check_batch_size(config, total - config.val)
     return Split(*hold_out(dataset.train, config.val))
 
 
-def _batch_size(config: TrainConfig, digits: int) -> int:
+def _check_batch_size(config: TrainConfig, digits: int) -> None:
     if config.batch_size > digits:
         raise InputError(
             f"--batch-size {config.batch_size} is larger than the set: expected at most {digits}"
         )
-    return config.batch_size
 
 
 def _prepare(out: Path, state: State, origin: Origin, resume: bool) -> None:

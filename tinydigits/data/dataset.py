@@ -11,7 +11,7 @@ from tinydigits.config import Source
 from tinydigits.data import mnist, synthetic
 from tinydigits.errors import InputError
 
-SYNTHETIC_TRAIN, SYNTHETIC_TEST = 60_000, 10_000  # as many as MNIST has
+SYNTHETIC_COUNTS = (60_000, 10_000)  # to train on and to test: as many as MNIST has
 SYNTHETIC_WARNING = "SYNTHETIC digits, drawn by a program: these are not MNIST results"
 
 
@@ -49,22 +49,25 @@ class Dataset:
         return SYNTHETIC_WARNING if self.name == "synthetic" else None
 
 
-def load_dataset(source: Source, directory: Path) -> Dataset:
+def load_dataset(
+    source: Source, directory: Path, *, synthetic_counts: tuple[int, int] = SYNTHETIC_COUNTS
+) -> Dataset:
     """Return verified MNIST from ``directory``, downloaded where missing, or synthetic digits.
 
-    ``auto`` falls back to synthetic digits when MNIST is neither there nor to be had.
+    ``auto`` falls back to synthetic digits when MNIST is neither there nor to be had; of those,
+    ``synthetic_counts`` are drawn to train on and to test.
 
     Raises:
         InputError: a file is damaged (whatever the source), or ``mnist`` cannot be had.
     """
     if source == "synthetic":
-        return _synthetic("asked for")
+        return _synthetic("asked for", *synthetic_counts)
     try:
         return _mnist(directory)
     except mnist.UnavailableError as error:
         if source == "mnist":
             raise InputError(f"{error}, or use --data synthetic") from error
-        return _synthetic(f"{error}")
+        return _synthetic(str(error), *synthetic_counts)
 
 
 def _mnist(directory: Path) -> Dataset:
@@ -72,9 +75,9 @@ def _mnist(directory: Path) -> Dataset:
     return Dataset("mnist", train, test, origin=str(directory))
 
 
-def _synthetic(reason: str) -> Dataset:
-    train = _digits(*synthetic.draw(SYNTHETIC_TRAIN, seed=0))
-    test = _digits(*synthetic.draw(SYNTHETIC_TEST, seed=1))
+def _synthetic(reason: str, train_count: int, test_count: int) -> Dataset:
+    train = _digits(*synthetic.draw(train_count, seed=0))
+    test = _digits(*synthetic.draw(test_count, seed=1))
     return Dataset("synthetic", train, test, origin=reason)
 
 

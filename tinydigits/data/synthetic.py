@@ -236,11 +236,11 @@ CENTRE = 14  # pixel index of the centre of mass
 BLOCK = 250  # digits that share a random stream, a multiple of ten for balanced labels
 SAMPLES = 72  # pen positions a digit, less than a pixel apart on the longest of strokes
 
-POINT_JITTER = 0.022  # standard deviation of a control point, in digit heights
+POINT_JITTER = 0.016  # standard deviation of a control point, in digit heights
 STROKE_JITTER = 0.03  # standard deviation of a whole stroke, which opens gaps at joints
 END_STRETCH = 0.18  # standard deviation of overshoot, in lengths of the last span
 BLEND_CONTRAST = 2.5  # above 1, blends stay nearer to one of the keyforms
-WARP = 0.045  # amplitude of the smooth bends, in digit heights
+WARP = 0.06  # amplitude of the smooth bends, in digit heights
 WARP_WAVES = 3  # bends a digit and axis
 WARP_FREQUENCY = 5.0  # radians a digit height, about one bend a digit
 
@@ -253,14 +253,16 @@ ROTATION_DEVIATION = 0.10  # radians
 ASPECT = 1.08  # width over height, times that of the table, median
 ASPECT_DEVIATION = 0.20  # of the logarithm of width over height
 
-PEN_RADIUS = 1.32  # pixels, median
+PEN_RADIUS = 1.5  # pixels, median for a path one digit height long
+THINNING = 0.2  # longer paths are thinner, by this power of their length, as MNIST's are
 PEN_DEVIATION = 0.28  # of the logarithm of the radius
 PEN_LIMITS = (0.6, 2.8)  # pixels
 PRESSURE = 0.10  # relative swing of the radius along the strokes
+RAGGEDNESS = 0.06  # relative swing of the radius between neighbouring pen positions
 NIB_DEVIATION = 0.08  # relative difference between the axes of the pen
 CATMULL_ROM = np.array(((0, 2, 0, 0), (-1, 0, 1, 0), (2, -5, 4, -1), (-1, 3, -3, 1))) / 2
 
-EDGE = 0.6  # pixels over which ink fades out on either side of the pen's edge
+EDGE = 0.5  # pixels over which ink fades out on either side of the pen's edge
 
 
 class Outlines(NamedTuple):
@@ -309,7 +311,7 @@ def _draw_block(labels: IntArray, rng: np.random.Generator) -> npt.NDArray[np.ui
     controls = _loosen(_blend(outlines, variant, rng), outlines, variant, rng)
     path = _proportion(outlines.spline[variant] @ controls, rng)
     path = _transform(_bend(path, rng), rng)
-    reach = _press_pen(len(labels), rng)
+    reach = _press_pen(path, rng)
     return _centre(_ink(_fit_to_box(path, reach), reach))
 
 
@@ -374,13 +376,17 @@ def _transform(path: FloatArray, rng: np.random.Generator) -> FloatArray:
     return path @ shear.reshape(-1, 2, 2) @ rotation.reshape(-1, 2, 2)
 
 
-def _press_pen(digits: int, rng: np.random.Generator) -> FloatArray:
+def _press_pen(path: FloatArray, rng: np.random.Generator) -> FloatArray:
     """Reach of the ink around every pen position in x and y, pixels, (digits, SAMPLES, 2)."""
-    radius = PEN_RADIUS * np.exp(PEN_DEVIATION * _normal(rng, (digits, 1)))
+    digits = len(path)
+    length = np.linalg.norm(np.diff(path, axis=1), axis=2).sum(axis=1, keepdims=True)
+    median = PEN_RADIUS * length**-THINNING
+    radius = median * np.exp(PEN_DEVIATION * _normal(rng, (digits, 1)))
     along = np.linspace(0, 2 * np.pi, SAMPLES, dtype=np.float32)
     rate = rng.uniform(0.5, 2.0, (digits, 1)).astype(np.float32)
     phase = rng.uniform(0, 2 * np.pi, (digits, 1)).astype(np.float32)
     swell = 1 + PRESSURE * _normal(rng, (digits, 1)) * np.sin(rate * along + phase)
+    swell += RAGGEDNESS * _normal(rng, swell.shape)
     nib = NIB_DEVIATION * _normal(rng, (digits, 1, 1)) * np.array((1, -1), np.float32)
     return np.clip((radius * swell)[:, :, None] * (1 + nib), *PEN_LIMITS) + EDGE
 

@@ -1,0 +1,160 @@
+"""Time one training epoch of tinydigits against the same net trained the usual way.
+
+The usual way is written out below: Pillow moves one image at a time inside a ``DataLoader``, the
+net computes in fp32 and PyTorch's default memory layout. Both see 60,000 MNIST digits under the
+same augmentation, optimiser, schedule and batch size. Rounds are interleaved, so that a slow moment
+of the machine hits both; the ratio is taken round by round against the reference's best worker
+count.
+
+    python benchmarks/pipeline.py --out records/<date>-pipeline
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+from torch.optim.lr_scheduler import OneCycleLR
+from torch.utils.data import DataLoader, Dataset
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
+
+from tinydigits import hardware  # noqa: E402
+from tinydigits.config import TrainConfig  # noqa: E402
+from tinydigits.data.batches import hold_out  # noqa: E402
+from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
+from tinydigits.model import MEAN, STD, Net  # noqa: E402
+from tinydigits.training import Split, fit, start  # noqa: E402
+
+CONFIG = TrainConfig(epochs=1, val=0, data="mnist")
+
+
+class PillowDigits(Dataset[tuple[Tensor, int]]):
+    """MNIST with every image moved, converted and normalised on its own."""
+
+    def __init__(self, digits: Digits) -> None:
+        self.images = digits.images.numpy()
+        self.labels = digits.labels.tolist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        image = Image.fromarray(self.images[index])
+        moved = image.transform(
+            (28, 28), Image.Transform.AFFINE, _random_affine(), Image.Resampling.BILINEAR
+        )
+        pixels = torch.from_numpy(np.array(moved)).unsqueeze(0).float() / 255
+        return (pixels - MEAN) / STD, self.labels[index]
+
+
+def _random_affine() -> tuple[float, ...]:
+    """Return Pillow's six numbers for the classic recipe's rotation, scale, shear and shift."""
+    most = CONFIG.augmentation
+    angle = math.radians(random.uniform(-most.rotation, most.rotation))
+    shear = math.tan(math.radians(random.uniform(-most.shear, most.shear)))
+    scale = random.uniform(1 - most.scale, 1 + most.scale)
+    shift_x, shift_y = (28 * random.uniform(-most.translation, most.translation) for _ in "xy")
+    cos, sin = math.cos(angle) / scale, math.sin(angle) / scale
+    a, b, c, d = cos + shear * sin, sin - shear * cos, -sin, cos
+    x, y = 14 + shift_x, 14 + shift_y
+    return a, b, 14 - a * x - b * y, c, d, 14 - c * x - d * y
+
+
+def time_reference(digits: Digits, workers: int) -> float:
+    """Return the seconds of one epoch of the usual way."""
+    loader = DataLoader(PillowDigits(digits), CONFIG.batch_size, shuffle=True, num_workers=workers)
+    net = Net().train()
+    optimizer = torch.optim.Adam(net.parameters(), lr=CONFIG.lr, weight_decay=CONFIG.weight_decay)
+    scheduler = OneCycleLR(optimizer, max_lr=CONFIG.lr, total_steps=len(loader))
+    began = time.perf_counter()
+    for x, y in loader:
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(net(x), y)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        scheduler.step()
+    return time.perf_counter() - began
+
+
+def time_tinydigits(digits: Digits, compute: hardware.Compute) -> float:
+    """Return the seconds of one epoch of tinydigits."""
+    split = Split(*hold_out(digits, 0))
+    state = start(CONFIG, len(digits), compute)
+    return next(fit(state, split, CONFIG)).seconds
+
+
+def peak_megabytes(data_dir: Path) -> float:
+    """Return the peak resident memory of ``python train.py --epochs 1``, in units of 1e6 bytes."""
+    script = (
+        "import resource, sys, tempfile\n"
+        "from tinydigits.cli import main\n"
+        "with tempfile.TemporaryDirectory() as out:\n"
+        "    main(['train', '--epochs', '1', '--out', out, '--data-dir', sys.argv[1]])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+    )
+    command = [sys.executable, "-c", script, str(data_dir.resolve())]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, kilobytes on Linux
+    return int(printed.split()[-1]) * unit / 1e6
+
+
+def main() -> None:
+    """Run the rounds, print the ratio, and write every figure where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--out", type=Path, help="folder for result.json")
+    options = parser.parse_args()
+
+    digits = load_dataset("mnist", options.data_dir).train
+    compute = hardware.choose("cpu", "auto")
+    seconds: dict[str, list[float]] = {
+        name: [] for name in ("tinydigits", *(f"{n} workers" for n in options.workers))
+    }
+    for number in range(options.rounds):
+        seconds["tinydigits"].append(time_tinydigits(digits, compute))
+        for workers in options.workers:
+            seconds[f"{workers} workers"].append(time_reference(digits, workers))
+        row = "  ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())
+        print(f"round {number}: {row}", flush=True)
+
+    best = min(list(seconds)[1:], key=lambda name: statistics.median(seconds[name]))
+    ratios = [
+        usual / ours for usual, ours in zip(seconds[best], seconds["tinydigits"], strict=True)
+    ]
+    result = {
+        "seconds_per_epoch": {
+            name: [round(value, 3) for value in values] for name, values in seconds.items()
+        },
+        "best_reference": best,
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ratio_median": round(statistics.median(ratios), 3),
+        "peak_megabytes": round(peak_megabytes(options.data_dir)),
+        "environment": hardware.environment(compute),
+    }
+    print(
+        f"one epoch, {best} against tinydigits: {result['ratio_median']:.2f} times faster "
+        f"(median of {options.rounds}, {min(ratios):.2f} to {max(ratios):.2f}); "
+        f"peak memory {result['peak_megabytes']} MB"
+    )
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""What users were promised: the doors, the wheel, the README's commands, each tried for real."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import tinydigits
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text()
+WORKFLOW = (ROOT / ".github" / "workflows" / "model_checks.yml").read_text()
+
+
+def run(command: list[str] | str, folder: Path, **environment: str) -> str:
+    """Run a command as a user would and return what it printed; fail where it fails."""
+    done = subprocess.run(
+        shlex.split(command) if isinstance(command, str) else command,
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what git would carry to a user, in an empty folder."""
+    folder = tmp_path_factory.mktemp("clone")
+    listed = run("git ls-files --cached --others --exclude-standard -z", ROOT)
+    for name in filter(None, listed.split("\0")):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+def test_git_carries_every_module(clone: Path) -> None:
+    # An unanchored "data/" in .gitignore would drop tinydigits/data/ without a word.
+    written = {path.relative_to(ROOT) for path in (ROOT / "tinydigits").rglob("*.py")}
+    carried = {path.relative_to(clone) for path in (clone / "tinydigits").rglob("*.py")}
+    assert written == carried
+
+
+def test_doors_work_where_nothing_is_installed(clone: Path) -> None:
+    assert "13,034" in run([sys.executable, "model.py"], clone)
+    code = "from model import Net; print(sum(p.numel() for p in Net().parameters()))"
+    assert run([sys.executable, "-c", code], clone) == "13034\n"
+    printed = run([sys.executable, "train.py", "--data", "synthetic", "--dry-run"], clone)
+    assert printed.endswith("nothing was kept\n")
+    assert run([sys.executable, "-m", "tinydigits", "--version"], clone).startswith("tinydigits")
+
+
+@pytest.fixture(scope="module")
+def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment into which the wheel, and no source, was installed."""
+    folder = tmp_path_factory.mktemp("installed")
+    source = folder / "source"
+    shutil.copytree(clone, source)
+    build = "-m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir"
+    run([sys.executable, *build.split(), str(folder), str(source)], folder)
+    shutil.rmtree(source)
+    venv.create(folder / "env", with_pip=False)
+    programs = folder / "env" / "bin"
+    # The dependencies are those of the running environment; only the package is installed anew.
+    libraries = next((folder / "env" / "lib").glob("python*/site-packages"))
+    here = Path(pytest.__file__).parent.parent
+    (libraries / "dependencies.pth").write_text(f"{here}\n")
+    (wheel,) = folder.glob("tinydigits-*.whl")
+    pip = [sys.executable, "-m", "pip", "--python", str(programs / "python"), "install", "--quiet"]
+    run([*pip, "--no-deps", "--no-index", str(wheel)], folder)
+    return programs
+
+
+def test_wheel_works_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
+    where = "import tinydigits; print(tinydigits.__file__)"
+    assert str(installed.parent) in run([str(installed / "python"), "-c", where], tmp_path)
+    assert "13,034" in run([str(installed / "tinydigits"), "verify"], tmp_path)
+    train = [str(installed / "tinydigits"), "train", "--data", "synthetic"]
+    assert "nothing was kept" in run([*train, "--dry-run"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
+    (wheel,) = installed.parent.parent.glob("tinydigits-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "tinydigits/py.typed" in names
+    assert "tinydigits/data/mnist.py" in names
+    assert {name.partition("/")[0] for name in names} == {
+        "tinydigits",
+        f"tinydigits-{tinydigits.__version__}.dist-info",
+    }
+
+
+def test_every_public_name_is_there_and_hides_no_module() -> None:
+    assert all(hasattr(tinydigits, name) for name in tinydigits.__all__)
+    modules = {path.stem for path in (ROOT / "tinydigits").iterdir()}
+    assert not modules & set(tinydigits.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = tinydigits.nonsense
+
+
+def commands(text: str) -> list[str]:
+    """Return the README's shell commands, without comments."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+def test_readme_begins_with_the_two_commands() -> None:
+    assert commands(README)[:2] == ["make train", "make test"]
+
+
+@pytest.mark.parametrize("command", sorted(set(commands(README))))
+def test_every_command_of_the_readme_works(
+    command: str, clone: Path, mnist_folder: Path, request: pytest.FixtureRequest
+) -> None:
+    """Each command is run, with an option that keeps it short where it would take minutes."""
+    environment = {"TINYDIGITS_DATA": str(mnist_folder)}
+    marker = Path(sys.prefix) / "installed-dev"
+    if command.startswith("make "):
+        if not marker.exists():
+            pytest.skip(f"{sys.prefix} was not made by make")
+        target = command.split()[-1]
+        short = {"train": "--dry-run", "test": "--collect-only -q", "check": ""}[target]
+        run(["make", target, f"VENV={sys.prefix}", f"ARGS={short}"], clone, **environment)
+    elif command.startswith("pip install "):
+        request.getfixturevalue("installed")
+    elif command.startswith("tinydigits "):
+        run(str(request.getfixturevalue("installed") / command), clone, **environment)
+    elif command.startswith(("python benchmarks/", "python -m ")):
+        run([sys.executable, *shlex.split(command)[1:2], "--help"], clone, **environment)
+    elif command.startswith("python train.py"):
+        run([sys.executable, *command.split()[1:], "--dry-run"], clone, **environment)
+    else:
+        assert command == "python model.py", f"no test knows how to run {command!r}"
+        run([sys.executable, "model.py"], clone)
+
+
+def test_workflow_runs_the_developers_own_commands() -> None:
+    steps = re.findall(r"- run: (.*)", WORKFLOW)
+    assert ".venv/bin/python model.py" in steps
+    assert {"make check", "make test"} <= set(steps)
+    assert "branches: [main]" in WORKFLOW
+    assert {"push:", "pull_request:"} <= {line.strip() for line in WORKFLOW.splitlines()}
+
+
+def test_pins_are_exact_and_bounds_are_loose() -> None:
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        lines = [line for line in (ROOT / name).read_text().splitlines() if line[:1].isalpha()]
+        assert lines
+        assert all("==" in line for line in lines)
+    project = (ROOT / "pyproject.toml").read_text()
+    needs = re.search(r"dependencies = \[(.*?)\]", project, flags=re.DOTALL)
+    assert needs is not None
+    assert "==" not in needs.group(1)
+    assert "torch==2.13.0" in (ROOT / "requirements.txt").read_text()
