@@ -107,6 +107,11 @@ def test_shear_slants_along_x_within_its_bounds() -> None:
     torch.testing.assert_close(linear[:, 1], torch.tensor([0.0, 1.0]).expand(4000, 2))
 
 
+def test_rotation_and_shear_together_keep_the_area() -> None:
+    linear, _ = moments(Augmentation(rotation=90, translation=0, scale=0, shear=40))
+    torch.testing.assert_close(torch.linalg.det(linear), torch.ones(4000), rtol=1e-4, atol=1e-4)
+
+
 def test_translation_moves_by_whole_shares_of_the_side() -> None:
     _, offset = moments(Augmentation(rotation=0, translation=0.1, scale=0, shear=0))
     pixels = offset * 14

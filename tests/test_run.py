@@ -11,13 +11,15 @@ import pytest
 import torch
 
 from tests.conftest import ROOT
-from tinydigits.checkpoint import load_net
+from tinydigits import run
+from tinydigits.checkpoint import Origin, load_net
 from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Dataset
 from tinydigits.errors import InputError
 from tinydigits.evaluation import infer, report
 from tinydigits.hardware import Compute
 from tinydigits.run import train_on
+from tinydigits.training import EpochResult, start
 
 REPORT_KEYS = {
     "dataset",
@@ -54,6 +56,21 @@ def test_a_checkpoint_is_kept_at_each_new_best_and_at_the_end(finished: Path) ->
         "model_epoch_2.pth",
         "curves.png",
         "report.json",
+    }
+
+
+def test_equal_or_worse_accuracy_is_no_new_best(
+    tmp_path: Path, small: TrainConfig, compute: Compute
+) -> None:
+    state = start(small, 500, compute)
+    kept = []
+    for epoch, accuracy in enumerate((90.0, 90.0, 95.0, 94.0)):
+        state.history.append(EpochResult(epoch, 1, 50, 1, accuracy, 10, 1))
+        kept.append(run._keep(tmp_path, state, Origin(small, "synthetic", None)))
+    assert kept == [True, False, True, False]
+    assert {path.name for path in tmp_path.glob("model_*")} == {
+        "model_epoch_0_acc_90.00.pth",
+        "model_epoch_2_acc_95.00.pth",
     }
 
 
@@ -173,9 +190,9 @@ def final_weights(out: Path) -> dict[str, torch.Tensor]:
     return weights
 
 
-@pytest.mark.parametrize("line", ["net: ", "epoch  1", "test: "])
+@pytest.mark.parametrize(("line", "saved"), [("net: ", 0), ("epoch  1", 2), ("test: ", 4)])
 def test_a_killed_run_leaves_whole_files_and_resumes_to_the_same_weights(
-    tmp_path: Path, line: str
+    tmp_path: Path, line: str, saved: int
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     undisturbed = start_training(whole, "anew")
@@ -188,6 +205,7 @@ def test_a_killed_run_leaves_whole_files_and_resumes_to_the_same_weights(
     victim.communicate(timeout=60)
     for path in killed.rglob("*.pth"):
         torch.load(path)  # raises on half a file
+    assert len(torch.load(killed / "last.pth")["history"]) >= saved
 
     resumed = start_training(killed, "resume")
     assert resumed.communicate(timeout=120)[1].count("Traceback") == 0

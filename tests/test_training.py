@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import OneCycleLR
 
+from tinydigits import training
 from tinydigits.config import Augmentation, TrainConfig
 from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Dataset, Digits
@@ -97,6 +98,30 @@ def test_every_digit_is_trained_on_once_an_epoch(
     next(fit(state, digits, config, progress=watch))
     assert len(seen) % 64 != 0  # the last batch is smaller, and there
     assert sorted(seen) == list(range(500))
+
+
+def test_every_epoch_has_its_own_order_and_its_own_moves(
+    drawn: Dataset, small: TrainConfig, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders: list[list[int]] = []
+    streams: list[int] = []
+
+    def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
+        kept = list(batches)
+        orders.append(torch.cat(kept).tolist())
+        return kept
+
+    def spy(images: Tensor, _: Augmentation, *, generator: torch.Generator) -> Tensor:
+        streams.append(generator.initial_seed())
+        return images.float()
+
+    monkeypatch.setattr(training, "augment", spy)
+    for seed in (0, 1):
+        config = dataclasses.replace(small, seed=seed, epochs=2)
+        state, digits = prepared(drawn, config, compute)
+        list(fit(state, digits, config, progress=watch))
+    assert len({tuple(order) for order in orders}) == 4
+    assert len(set(streams)) == 4
 
 
 def test_schedule_is_one_cycle_from_peak_over_10_down_to_a_hundredth_of_that(
