@@ -59,25 +59,26 @@ DIGITS = """
   44,6 16,20 4,54 16,88 40,98 62,82 70,46 58,12 36,2 22,12 20,30 36,50
   62,0 34,12 10,44 8,84 28,98 52,78 68,44 70,14 52,4 34,18 24,38 20,56
   70,8 40,4 10,28 2,60 22,92 54,92 76,64 70,32 48,20 28,28 36,48 58,50
-1 0.46  straight stem
+1 0.48  straight stem
   58,0 42,100
   50,0 50,100
   78,0 22,100
-1 0.34  bent stem
+1 0.35  bent stem
   58,0 53,33 47,67 42,100
   54,0 49,33 48,67 50,100
   48,0 51,33 52,67 50,100
   78,0 60,33 42,67 22,100
   68,0 55,33 46,67 34,100
-  50,0 47,33 45,82 60,98
+  50,0 47,33 45,84 60,97
+  60,0 50,33 42,88 58,94
   56,0 52,33 46,72 34,98
-1 0.13  stem with a flag
+1 0.09  stem with a flag
   26,22 38,14 50,0 50,0 50,33 50,67 50,100
   34,14 42,8 50,0 50,0 50,33 50,67 50,100
   30,30 46,16 60,0 60,0 54,33 46,67 40,100
   20,38 42,18 60,0 60,0 53,33 47,67 42,100
   36,18 48,10 62,0 62,0 54,33 44,67 36,100
-1 0.07  stem with a flag and a foot
+1 0.08  stem with a flag and a foot
   24,22 36,14 50,0 50,0 50,33 50,67 50,100 / 20,100 50,99 80,99
   38,14 44,8 50,0 50,0 50,33 50,67 50,100 / 34,99 50,100 68,100
   20,24 40,14 58,0 58,0 53,33 48,67 44,100 / 6,99 44,100 84,96
@@ -268,8 +269,8 @@ ASPECT = 1.08  # median width in units of the table's, which is a little narrowe
 ASPECT_DEVIATION = 0.20  # of the logarithm
 
 # MNIST's strokes are 2.6 pixels wide on average, 1.5 to 4.4 in all but the extremes.
-PEN_RADIUS = 1.5  # pixels, median for a path as long as a digit is high
-THINNING = 0.2  # power of the path's length: in MNIST a 1 is bolder than a 5
+PEN_RADIUS = 1.6  # pixels, median for a path as long as a digit is high
+THINNING = 0.3  # power of the path's length: in MNIST a 1 is bolder than a 5
 PEN_DEVIATION = 0.28  # of the logarithm of the radius
 PEN_LIMITS = (0.6, 2.8)  # pixels: thinner breaks up, thicker fills every loop
 PRESSURE = 0.10  # relative swing of the radius along the path
