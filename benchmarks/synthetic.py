@@ -12,6 +12,8 @@ import os
 import sys
 from pathlib import Path
 
+from PIL import Image
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
@@ -37,11 +39,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
-    parser.add_argument("--out", type=Path, help="folder for runs.jsonl and environment.json")
+    parser.add_argument(
+        "--out", type=Path, help="folder for runs.jsonl, config, environment and a picture"
+    )
     options = parser.parse_args()
 
     synthetic = load_dataset("synthetic", options.data_dir).train
     mnist = load_dataset("mnist", options.data_dir).test
+    if options.out:
+        _picture(options.out, synthetic)
     for seed in options.seeds:
         config = TrainConfig(seed=seed, val=0, data="synthetic")
         tested = read_mnist(config, synthetic, mnist)
@@ -50,8 +56,14 @@ def main() -> None:
             _append(options.out, config, tested)
 
 
-def _append(out: Path, config: TrainConfig, tested: Report) -> None:
+def _picture(out: Path, digits: Digits) -> None:
+    """Write the first 100 digits, twenty a row."""
     out.mkdir(parents=True, exist_ok=True)
+    rows = digits.images[:100].view(5, 20, 28, 28).permute(0, 2, 1, 3).reshape(5 * 28, 20 * 28)
+    Image.fromarray(rows.numpy()).resize((1120, 280)).save(out / "digits.png", optimize=True)
+
+
+def _append(out: Path, config: TrainConfig, tested: Report) -> None:
     line = {
         "seed": config.seed,
         "accuracy": round(tested.accuracy, 4),

@@ -51,6 +51,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train --data synthetic --val 600", "--val 600 leaves no digit to train on"),
         ("train --data mnist", "put the four MNIST files into data, or name their folder"),
         ("train --data synthetic --val 100 --resume", "there is no checkpoints/last.pth"),
+        ("train --dry-run --resume", "leave out one of the two"),
     ],
 )
 def test_wrong_options_get_one_line(
@@ -123,8 +124,11 @@ def test_auto_trains_on_synthetic_digits_with_a_warning(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     assert main(["train", "--epochs", "1", "--val", "100"]) == 0
-    assert capsys.readouterr().err.count("SYNTHETIC digits") == 2
-    assert (tmp_path / "checkpoints" / "final" / "model_epoch_0.pth").is_file()
+    printed, warned = capsys.readouterr()
+    assert warned.count("SYNTHETIC digits") == 2
+    named = {line.removeprefix("wrote ") for line in printed.splitlines() if line[:6] == "wrote "}
+    files = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
+    assert {str(path) for path in files} == named | {"checkpoints/last.pth"}
 
 
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,7 +48,9 @@ def classic_figures() -> list[str]:
 
 
 def pipeline_figures() -> list[str]:
-    seconds = {name: statistics.median(all_) for name, all_ in PIPELINE["seconds_per_epoch"].items()}
+    seconds = {
+        name: statistics.median(all_) for name, all_ in PIPELINE["seconds_per_epoch"].items()
+    }
     ratios = PIPELINE["ratios"]
     best = PIPELINE["best_reference"]
     assert best == min((name for name in seconds if name != "tinydigits"), key=seconds.__getitem__)

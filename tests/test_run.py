@@ -102,7 +102,7 @@ def test_reports_name_no_path_of_the_machine(finished: Path) -> None:
     assert str(ROOT) not in (finished / "final" / "report.json").read_text()
 
 
-def test_output_tells_data_epochs_result_time_and_paths(
+def test_output_tells_data_epochs_result_and_time(
     tmp_path: Path,
     drawn: Dataset,
     small: TrainConfig,
@@ -117,9 +117,6 @@ def test_output_tells_data_epochs_result_time_and_paths(
     assert [line[:8] for line in lines[2:5]] == ["epoch  0", "epoch  1", "epoch  2"]
     assert f"test: {tested.wrong} of 200 wrong ({tested.accuracy:.2f} %)" in lines
     assert any(line.startswith("time: ") for line in lines)
-    written = [Path(line.removeprefix("wrote ")) for line in lines if line.startswith("wrote ")]
-    assert {path.name for path in written} >= {"model_epoch_2.pth", "curves.png", "report.json"}
-    assert all(path.is_file() for path in written)
     assert warned.count("not MNIST results") == 2
 
 

@@ -38,6 +38,12 @@ class Train:
     dry_run: bool = False
     """Try everything with a single batch and keep nothing."""
 
+    def __post_init__(self) -> None:
+        if self.dry_run and self.resume:
+            raise InputError(
+                "--dry-run keeps nothing and resumes nothing: leave out one of the two"
+            )
+
     def run(self) -> int:
         """Train as told."""
         from tinydigits.run import train, try_out

@@ -31,7 +31,11 @@ def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> Re
         InputError: the options, the data, the run to resume or ``out`` cannot be used.
     """
     compute = hardware.choose(config.device, config.precision)
-    return train_on(load_dataset(config.data, data_dir), config, compute, out=out, resume=resume)
+    dataset = load_dataset(config.data, data_dir)
+    tested = train_on(dataset, config, compute, out=out, resume=resume)
+    for path in (*sorted(out.glob("model_epoch_*.pth")), *sorted((out / FINAL).iterdir())):
+        print(f"wrote {path}")
+    return tested
 
 
 def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
@@ -51,7 +55,7 @@ def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
 def train_on(
     dataset: Dataset, config: TrainConfig, compute: hardware.Compute, *, out: Path, resume: bool
 ) -> Report:
-    """Train on digits at hand; otherwise as ``train``."""
+    """Train on digits at hand; otherwise as ``train``, without naming the files at the end."""
     digits = _split(dataset, config)
     origin = Origin(config, dataset.name, dataset.warning)
     state = start(config, len(digits.train), compute)
@@ -71,8 +75,6 @@ def train_on(
     net = checkpoint.load_net(model)
     tested = report(infer(net, dataset.test.images), dataset.test.labels)
     _finish(out, state, origin, tested)
-    for path in (*sorted(out.glob("model_epoch_*.pth")), *sorted((out / FINAL).iterdir())):
-        print(f"wrote {path}")
     _warn(origin.warning)
     return tested
 
