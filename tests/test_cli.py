@@ -1,6 +1,5 @@
 """The command line: one clear line and exit code 2 for whatever is wrong."""
 
-import os
 import resource
 import subprocess
 import sys
@@ -153,6 +152,15 @@ def test_help_does_not_wait_for_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+TRAIN_FEW = """
+import sys
+from tinydigits.cli import main
+from tinydigits.data.dataset import load_dataset
+load_dataset.__kwdefaults__ = {"synthetic_counts": (600, 200)}
+sys.exit(main(["train", "--data", "synthetic", "--val", "0", "--out", sys.argv[1]]))
+"""
+
+
 def limit_files() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 
@@ -160,9 +168,8 @@ def limit_files() -> None:
 def test_a_full_disk_gets_one_line_and_leaves_no_half_file(tmp_path: Path) -> None:
     # A limit on file size is what a process can set for itself; the write fails as on a full disk.
     done = subprocess.run(
-        [sys.executable, "train.py", "--data", "synthetic", "--out", str(tmp_path / "out")],
+        [sys.executable, "-c", TRAIN_FEW, str(tmp_path / "out")],
         cwd=ROOT,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
         preexec_fn=limit_files,
         capture_output=True,
         text=True,

@@ -180,6 +180,14 @@ def start_training(out: Path, how: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The final weights of a run that nothing stopped."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    start_training(out, "anew").communicate(timeout=120)
+    return final_weights(out)
+
+
 def final_weights(out: Path) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = torch.load(out / "final" / "model_epoch_3.pth")[
         "model_state_dict"
@@ -189,24 +197,21 @@ def final_weights(out: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize(("line", "saved"), [("net: ", 0), ("epoch  1", 2), ("test: ", 4)])
 def test_a_killed_run_leaves_whole_files_and_resumes_to_the_same_weights(
-    tmp_path: Path, line: str, saved: int
+    tmp_path: Path, undisturbed: dict[str, torch.Tensor], line: str, saved: int
 ) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    undisturbed = start_training(whole, "anew")
-    victim = start_training(killed, "anew")
+    victim = start_training(tmp_path, "anew")
     assert victim.stdout is not None
     for printed in victim.stdout:
         if printed.startswith(line):
             victim.kill()
             break
     victim.communicate(timeout=60)
-    for path in killed.rglob("*.pth"):
+    for path in tmp_path.rglob("*.pth"):
         torch.load(path)  # raises on half a file
-    assert len(torch.load(killed / "last.pth")["history"]) >= saved
+    assert len(torch.load(tmp_path / "last.pth")["history"]) >= saved
 
-    resumed = start_training(killed, "resume")
+    resumed = start_training(tmp_path, "resume")
     assert resumed.communicate(timeout=120)[1].count("Traceback") == 0
     assert resumed.returncode == 0
-    undisturbed.communicate(timeout=120)
-    expected, found = final_weights(whole), final_weights(killed)
-    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    found = final_weights(tmp_path)
+    assert all(torch.equal(undisturbed[name], found[name]) for name in undisturbed)

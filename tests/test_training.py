@@ -158,9 +158,9 @@ def test_dropout_rate_is_the_configs(drawn: Dataset, small: TrainConfig, compute
 
 def test_one_epoch_on_real_digits_reaches_its_usual_accuracy(real: tuple[Digits, Digits]) -> None:
     # A floor and a ceiling: more than 99.85 % would mean that test digits leaked into training.
-    train, test = real
+    train, test = real[0][:20_000], real[1]
     config = TrainConfig(epochs=1, val=0)
     state = start(config, len(train), choose("cpu", "auto"))
     next(fit(state, Split(*hold_out(train, 0)), config))
     accuracy = report(infer(state.net, test.images), test.labels).accuracy
-    assert 98.3 < accuracy < 99.85
+    assert 97.5 < accuracy < 99.85
