@@ -130,6 +130,17 @@ def test_auto_trains_on_synthetic_digits_with_a_warning(
     assert {str(path) for path in files} == named | {"checkpoints/last.pth"}
 
 
+def test_divergence_gets_one_line_and_keeps_no_broken_net(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["train", "--data", "synthetic", "--val", "100", "--lr", "1e30"]) == 2
+    complained = capsys.readouterr().err.splitlines()[-1]
+    assert complained.startswith("error: training diverged in epoch 0: its loss is nan, expected")
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.pth"]
+    weights = torch.load(tmp_path / "checkpoints" / "last.pth")["model_state_dict"]
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
 def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out == f"tinydigits {__version__}\n"

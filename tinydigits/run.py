@@ -1,6 +1,7 @@
 """One training run, from the digits to the report: what ``python train.py`` does."""
 
 import json
+import math
 import sys
 import tempfile
 from dataclasses import asdict, replace
@@ -64,6 +65,7 @@ def train_on(
     bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
     try:
         for result in fit(state, digits, config, progress=bar):
+            _refuse_divergence(result, config)
             best = _keep(out, state, origin)
             print(_line(result, best), flush=True)
     except KeyboardInterrupt:
@@ -126,6 +128,14 @@ def _announce(dataset: Dataset, digits: Split, state: State) -> None:
 def _warn(warning: str | None) -> None:
     if warning:
         print(f"warning: {warning}", file=sys.stderr)
+
+
+def _refuse_divergence(result: EpochResult, config: TrainConfig) -> None:
+    if not math.isfinite(result.train_loss):
+        raise InputError(
+            f"training diverged in epoch {result.epoch}: its loss is {result.train_loss}, expected "
+            f"a number; --lr {config.lr:g} is too large, try --lr 0.01"
+        )
 
 
 def _keep(out: Path, state: State, origin: Origin) -> bool:
