@@ -78,7 +78,13 @@ def time_reference(digits: Digits, workers: int) -> float:
     loader = DataLoader(PillowDigits(digits), CONFIG.batch_size, shuffle=True, num_workers=workers)
     net = Net().train()
     optimizer = torch.optim.Adam(net.parameters(), lr=CONFIG.lr, weight_decay=CONFIG.weight_decay)
-    scheduler = OneCycleLR(optimizer, max_lr=CONFIG.lr, total_steps=len(loader))
+    scheduler = OneCycleLR(
+        optimizer,
+        max_lr=CONFIG.lr,
+        total_steps=len(loader),
+        div_factor=CONFIG.div_factor,
+        final_div_factor=CONFIG.final_div_factor,
+    )
     began = time.perf_counter()
     for x, y in loader:
         optimizer.zero_grad()

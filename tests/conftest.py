@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from tinydigits.config import TrainConfig
-from tinydigits.data import mnist, synthetic
-from tinydigits.data.dataset import Dataset, Digits
+from tinydigits.data import mnist
+from tinydigits.data.dataset import Dataset, Digits, load_dataset
 from tinydigits.hardware import Compute
 
 ROOT = Path(__file__).parent.parent
@@ -31,16 +31,14 @@ def mnist_folder() -> Path:
 @pytest.fixture(scope="session")
 def real(mnist_folder: Path) -> tuple[Digits, Digits]:
     """MNIST's training and test digits."""
-    train, test = (digits(*mnist.load(part, mnist_folder)) for part in mnist.PARTS)
-    return train, test
+    data = load_dataset("mnist", mnist_folder)
+    return data.train, data.test
 
 
 @pytest.fixture(scope="session")
 def drawn() -> Dataset:
     """600 synthetic digits to train on and 200 to test."""
-    train = digits(*synthetic.draw(600, seed=0))
-    test = digits(*synthetic.draw(200, seed=1))
-    return Dataset("synthetic", train, test, origin="a test")
+    return load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 
 
 @pytest.fixture
@@ -53,7 +51,3 @@ def small() -> TrainConfig:
 def compute() -> Compute:
     """The CPU in fp32: there on every machine."""
     return Compute(torch.device("cpu"), torch.float32)
-
-
-def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:
-    return Digits(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()))

@@ -190,6 +190,14 @@ def test_resuming_from_a_plain_model_is_refused(
         resume(tmp_path, fresh(), origin)
 
 
+def test_resuming_from_a_file_without_options_is_refused(
+    tmp_path: Path, fresh: Callable[[], State], origin: Origin
+) -> None:
+    torch.save(valid(), tmp_path / LAST)
+    with pytest.raises(InputError, match="lacks 'config': it is no run to resume"):
+        resume(tmp_path, fresh(), origin)
+
+
 def test_an_earlier_run_is_moved_and_nothing_else(tmp_path: Path) -> None:
     assert set_aside(tmp_path) is None
     for number in (1, 2):

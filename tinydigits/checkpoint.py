@@ -164,8 +164,8 @@ def resume(directory: Path, state: State, origin: Origin) -> None:
     if not path.exists():
         raise InputError(f"nothing to resume: there is no {path}; start the run without --resume")
     content = load(path)
-    _refuse_other_run(path, content, origin)
     try:
+        _refuse_other_run(path, content, origin)
         state.net.load_state_dict(content["model_state_dict"])
         state.optimizer.load_state_dict(content["optimizer_state_dict"])
         state.scheduler.load_state_dict(content["scheduler_state_dict"])
