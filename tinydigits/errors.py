@@ -6,3 +6,11 @@ class InputError(Exception):
 
     The command line prints it as one line on standard error and exits with 2.
     """
+
+
+class NoDigit(InputError):  # noqa: N818 - it is an answer as much as an error
+    """A picture holds no single digit; the message says what is there instead."""
+
+
+class SeveralDigits(NoDigit):
+    """A picture holds more than one digit."""

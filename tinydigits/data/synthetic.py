@@ -20,6 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tinydigits import frame
+from tinydigits.frame import BOX, SIDE
 from tinydigits.seeds import derive
 
 __all__ = ["draw"]
@@ -239,11 +241,6 @@ DIGITS = """
   56,6 40,2 20,12 14,28 24,40 44,36 56,28 58,44 52,70 44,88 36,100
 """
 
-# MNIST's normalisation, in pixels.
-SIDE = 28  # of a picture
-BOX = 20  # the longer side of a digit
-CENTRE = 14  # index of the centre of mass
-
 # Of drawing in bulk.
 BLOCK = 250  # digits that share a random stream: a multiple of ten, and small enough for a cache
 SAMPLES = 72  # pen positions a digit: on the longest paths they still lie within the pen's radius
@@ -328,7 +325,7 @@ def _draw_images(labels: IntArray, rng: np.random.Generator) -> npt.NDArray[np.u
     path = _proportion(outlines.spline[variant] @ controls, rng)
     path = _transform(_bend(path, rng), rng)
     reach = _press_pen(path, rng)
-    return _centre(_ink(_fit_to_box(path, reach), reach))
+    return frame.centre(_ink(_fit_to_box(path, reach), reach))
 
 
 def _choose_variants(labels: IntArray, outlines: Outlines, rng: np.random.Generator) -> IntArray:
@@ -453,23 +450,6 @@ def _ink(path: FloatArray, reach: FloatArray) -> npt.NDArray[np.uint8]:
     depth = (1 - np.sqrt(nearest)) * reach.mean(axis=(0, 1))[..., None]
     grey: npt.NDArray[np.uint8] = np.rint(255 * np.clip(depth / (2 * EDGE), 0, 1)).astype(np.uint8)
     return grey
-
-
-def _centre(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Place each digit on a SIDE by SIDE field, centre of mass within half a pixel of CENTRE."""
-    mass = ink.sum(axis=(1, 2), dtype=np.float64)
-    index = np.arange(BOX)
-    rows = _shifted(ink.sum(axis=2) @ index / mass)
-    columns = _shifted(ink.sum(axis=1) @ index / mass)
-    images = np.zeros((len(ink), SIDE, SIDE), np.uint8)
-    images[np.arange(len(ink))[:, None, None], rows[:, :, None], columns[:, None, :]] = ink
-    return images
-
-
-def _shifted(centre_of_mass: npt.NDArray[np.float64]) -> IntArray:
-    """Indices on the field of each digit's BOX pixels along one axis, (digits, BOX)."""
-    shift = np.clip(np.rint(CENTRE - centre_of_mass), 0, SIDE - BOX).astype(np.int64)
-    return shift[:, None] + np.arange(BOX)
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:

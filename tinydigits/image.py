@@ -1,0 +1,170 @@
+"""Any picture of a digit, brought to MNIST's format: 28x28 pixels, white on black.
+
+The picture is made upright, opaque and grey; `strokes` finds the digit's ink in it, looking closer
+where the digit is small; the ink is scaled to 20 pixels and centred as MNIST's was.
+"""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+from PIL.Image import Resampling
+from scipy import ndimage
+
+from tinydigits import frame, strokes
+from tinydigits.errors import NoDigit
+from tinydigits.frame import BOX
+from tinydigits.strokes import Strokes
+
+Box = tuple[int, int, int, int]  # left, upper, right and lower, as Pillow counts
+
+VIEW = 256  # pixels of a view's longer side: a digit that fills it can be measured well
+LOOKS = 5  # at most; each shows at least CLOSER times the size of the one before
+CLOSER = 1.6
+MARGIN = 0.3  # of the digit's size, left around it
+LEAST_SIZE = 4  # pixels of the smallest digit that can be told from a dot ...
+LEAST_SHARE = 0.005  # ... and of the picture's longer side: smaller are specks
+
+THINNEST = 1.6  # pixels of 20: 97 % of MNIST's strokes are wider
+THICKENED = 2.2  # pixels of 20 that thinner strokes are given
+
+OPAQUE = 128  # alpha from which a pixel is seen
+CARD_CONTRAST = 64  # grey levels within what is seen: more than one colour, ink and paper
+
+
+def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Return the digit in a picture as MNIST would show it: (28, 28) uint8, white on black.
+
+    Takes any mode of Pillow's, dark on light or light on dark. The longer side of the digit
+    becomes 20 pixels and its centre of mass moves to index (14, 14), as in MNIST. Strokes too thin
+    for that size are thickened instead of fading.
+
+    Raises:
+        NoDigit: the picture holds no digit, or (SeveralDigits) more than one.
+    """
+    picture = _grey(_opaque(ImageOps.exif_transpose(image)))
+    box = (0, 0, *picture.size)
+    digit = strokes.find(_view(picture, box))
+    for _ in range(LOOKS):
+        closer = _around(digit, box)
+        if max(_sides(closer)) * CLOSER > max(_sides(box)):
+            break
+        box = closer
+        digit = strokes.find(_view(picture, box))
+    _refuse_dots(digit, box, picture)
+    return _fit(_thickened(digit))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return the picture as 8-bit L or RGB."""
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(image)
+    if image.mode == "P" or image.has_transparency_data:
+        return _on_paper(image.convert("RGBA"))
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return a picture of integers or floats as 8-bit, its brightest range mapped to 0 to 255."""
+    values = np.nan_to_num(np.asarray(image, np.float64), nan=0, posinf=0, neginf=0)
+    values -= min(0, values.min())
+    top = values.max()
+    # Cameras fill 10, 12 or 14 bits of 16; floats usually end at 1.
+    white = 1 if image.mode == "F" and top <= 1 else 2 ** max(8, math.ceil(math.log2(top + 1))) - 1
+    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """Return an RGBA picture laid on paper that shows what is drawn on it."""
+    alpha = np.asarray(image.getchannel("A"))
+    opaque = image.convert("RGB")
+    if alpha.min() >= OPAQUE or alpha.max() < OPAQUE:
+        return opaque if alpha.min() >= OPAQUE else Image.new("L", image.size)
+    seen = np.asarray(opaque.convert("L"))[alpha >= OPAQUE]
+    low, middle, high = np.percentile(seen, (5, 50, 95))
+    rows, columns = ndimage.find_objects((alpha >= OPAQUE).astype(np.uint8))[0]
+    is_card = high - low > CARD_CONTRAST and seen.size > alpha[rows, columns].size / 2
+    # A card brings its own paper, which then goes on; bare ink needs paper it can be seen on.
+    level = round(middle) if is_card else 255 * int(middle < 128)
+    paper = Image.new("RGBA", image.size, (level, level, level, 255))
+    return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Return one channel: along the direction in which the picture's colours differ most.
+
+    Brightness alone would lose red ink on green paper; for black ink on white paper the first
+    principal component of the colours is the brightness.
+    """
+    if image.mode == "L":
+        return image
+    colours = np.asarray(image.resize((64, 64), Resampling.BOX), np.float64).reshape(-1, 3)
+    _, axes = np.linalg.eigh(np.cov(colours.T))
+    weights = axes[:, -1] / np.abs(axes[:, -1]).sum()
+    weights *= np.sign(weights.sum()) or 1
+    darkest = 255 * weights[weights < 0].sum()
+    return image.convert("L", (*weights.tolist(), -darkest))
+
+
+def _view(picture: Image.Image, box: Box) -> strokes.Floats:
+    """Return a part of the picture, brightness 0 to 1, its longer side at most VIEW pixels."""
+    scale = min(1, VIEW / max(_sides(box)))
+    size = tuple(max(1, round(side * scale)) for side in _sides(box))
+    view = picture.resize((size[0], size[1]), Resampling.BOX, box=box)
+    return np.asarray(view, np.float32) / 255
+
+
+def _sides(box: Box) -> tuple[int, int]:
+    left, upper, right, lower = box
+    return right - left, lower - upper
+
+
+def _around(digit: Strokes, box: Box) -> Box:
+    """Return the part of the picture around the digit that was found in the view of ``box``."""
+    scale = max(_sides(box)) / max(digit.core.shape)
+    rows, columns = ndimage.find_objects(digit.core.astype(np.uint8))[0]
+    margin = max(2, MARGIN * max(rows.stop - rows.start, columns.stop - columns.start))
+    return (
+        max(box[0], box[0] + math.floor((columns.start - margin) * scale)),
+        max(box[1], box[1] + math.floor((rows.start - margin) * scale)),
+        min(box[2], box[0] + math.ceil((columns.stop + margin) * scale)),
+        min(box[3], box[1] + math.ceil((rows.stop + margin) * scale)),
+    )
+
+
+def _refuse_dots(digit: Strokes, box: Box, picture: Image.Image) -> None:
+    size = _size(digit.core)
+    share = size / max(digit.core.shape) * max(_sides(box)) / max(picture.size)
+    if size < LEAST_SIZE or share < LEAST_SHARE or digit.elongation < strokes.BLOT:
+        raise NoDigit("there is only a dot, a blot or a speck")
+
+
+def _size(mask: strokes.Mask) -> int:
+    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return max(rows.stop - rows.start, columns.stop - columns.start)
+
+
+def _thickened(digit: Strokes) -> strokes.Floats:
+    """Return the ink, its strokes thickened where they are thinner than MNIST's."""
+    pixel = _size(digit.core) / BOX  # of the result, in pixels of the view
+    width = strokes.mean_width(digit.core) / pixel
+    if width >= THINNEST:
+        return digit.ink
+    more = (THICKENED - width) / 2 * pixel
+    room = math.ceil(more) + 1
+    distance = ndimage.distance_transform_edt(~np.pad(digit.core, room))
+    grown = np.clip(more + 1 - distance, 0, 1).astype(np.float32)
+    return np.maximum(np.pad(digit.ink, room), grown)
+
+
+def _fit(ink: strokes.Floats) -> npt.NDArray[np.uint8]:
+    """Return ink (H, W) in MNIST's frame."""
+    rows, columns = ndimage.find_objects((ink > 0).astype(np.uint8))[0]
+    digit = ink[rows, columns]
+    height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
+    small = np.asarray(Image.fromarray(digit).resize((width, height), Resampling.BOX))
+    box = np.zeros((1, BOX, BOX), np.uint8)
+    top, left = (BOX - height) // 2, (BOX - width) // 2
+    box[0, top : top + height, left : left + width] = np.rint(255 * small / small.max())
+    return frame.centre(box)[0]
