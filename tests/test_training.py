@@ -51,7 +51,7 @@ def test_validation_figures_are_those_of_the_net_after_the_epoch(
     result = next(fit(state, digits, small))
     held_out = report(infer(state.net, digits.validation.images), digits.validation.labels)
     assert result.validation_wrong == held_out.wrong
-    assert result.validation_loss == pytest.approx(held_out.loss)
+    assert result.validation_loss == pytest.approx(held_out.nll)
 
 
 def test_nothing_held_out_gives_no_validation_figures(

@@ -109,7 +109,7 @@ def fit(
             epoch=state.epoch,
             train_loss=loss,
             train_accuracy=accuracy,
-            validation_loss=held_out.loss if held_out else None,
+            validation_loss=held_out.nll if held_out else None,
             validation_accuracy=held_out.accuracy if held_out else None,
             validation_wrong=held_out.wrong if held_out else None,
             seconds=time.perf_counter() - began,
