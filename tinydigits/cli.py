@@ -70,8 +70,62 @@ class Verify:
         return 0 if all(each.passed for each in checks) else 1
 
 
+@dataclass(frozen=True)
+class Predict:
+    """Name the digit in each picture: what is dark on light paper, or light on dark."""
+
+    pictures: tyro.conf.Positional[tuple[str, ...]]
+    """Files, folders, patterns such as 'scans/*.png', or - for standard input."""
+    model: Path | None = None
+    """Checkpoint to use instead of the net that comes with tinydigits."""
+    json: bool = False
+    """Print one JSON object a line: file, digit, probability, top."""
+    save_inputs: Path | None = None
+    """Folder for what the net saw of each picture, 28x28 pixels."""
+
+    def run(self) -> int:
+        """Read the pictures."""
+        from tinydigits.reading import read
+
+        return read(self.pictures, model=self.model, as_json=self.json, inputs=self.save_inputs)
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Tell how good a net is: accuracy with its interval, confusion, calibration."""
+
+    digits: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Nothing for MNIST's test digits; two IDX files, images and labels; or a folder of pictures in
+    sub-folders 0 to 9."""
+    data_dir: Path = field(default_factory=_data_dir)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+    model: Path | None = None
+    """Checkpoint to use instead of the net that comes with tinydigits."""
+    json: bool = False
+    """Print one JSON object."""
+    plots: Path | None = None
+    """Folder for confusion.png, mistakes.png and reliability.png."""
+    corruptions: bool = False
+    """Measure the accuracy under fifteen kinds of damage too."""
+
+    def run(self) -> int:
+        """Evaluate as told."""
+        from tinydigits.assessment import evaluate
+
+        return evaluate(
+            self.digits,
+            data_dir=self.data_dir,
+            model=self.model,
+            as_json=self.json,
+            plots=self.plots,
+            damage=self.corruptions,
+        )
+
+
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Predict, tyro.conf.subcommand("predict")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
 )
 
@@ -79,8 +133,8 @@ Command = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``tinydigits`` and return its exit code.
 
-    0: done. 1: an architecture check failed. 2: a wrong input, explained in one line on standard
-    error. 130: stopped with Ctrl-C.
+    0: done. 1: an architecture check failed, or some pictures could not be answered. 2: a wrong
+    input, explained in one line on standard error. 130: stopped with Ctrl-C.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["--version"]:
@@ -95,11 +149,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parse(arguments: list[str]) -> Train | Verify:
+def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Verify:
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            command: Train | Verify = tyro.cli(
+            command: Train | Predict | Evaluate | Verify = tyro.cli(
                 Command,
                 prog="tinydigits",
                 args=arguments,

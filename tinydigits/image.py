@@ -5,6 +5,7 @@ where the digit is small; the ink is scaled to 20 pixels and centred as MNIST's 
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from PIL.Image import Resampling
 from scipy import ndimage
 
 from tinydigits import frame, strokes
-from tinydigits.errors import NoDigit
+from tinydigits.errors import InputError, NoDigit
 from tinydigits.frame import BOX
 from tinydigits.strokes import Strokes
 
@@ -56,23 +57,45 @@ def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
     return _fit(_thickened(digit))
 
 
+def from_array(array: npt.ArrayLike) -> Image.Image:
+    """Return an array as a picture.
+
+    Takes (H, W), or (H, W, 1), (H, W, 3) and (H, W, 4) for grey, RGB and RGBA; truth values,
+    integers, or floats, of any range.
+
+    Raises:
+        InputError: the array has another shape or type, or is empty.
+    """
+    values = np.asarray(array)
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    is_picture = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (3, 4))
+    if not is_picture or values.size == 0 or values.dtype.kind not in "buif":
+        raise InputError(
+            f"an array of shape {values.shape} and type {values.dtype} is no picture: "
+            "expected numbers of shape (H, W), (H, W, 3) or (H, W, 4)"
+        )
+    return Image.fromarray(values if values.dtype == np.uint8 else _eight_bits(values))
+
+
 def _opaque(image: Image.Image) -> Image.Image:
     """Return the picture as 8-bit L or RGB."""
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(image)
+        return Image.fromarray(_eight_bits(np.asarray(image)))
     if image.mode == "P" or image.has_transparency_data:
         return _on_paper(image.convert("RGBA"))
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return a picture of integers or floats as 8-bit, its brightest range mapped to 0 to 255."""
-    values = np.nan_to_num(np.asarray(image, np.float64), nan=0, posinf=0, neginf=0)
-    values -= min(0, values.min())
-    top = values.max()
-    # Cameras fill 10, 12 or 14 bits of 16; floats usually end at 1.
-    white = 1 if image.mode == "F" and top <= 1 else 2 ** max(8, math.ceil(math.log2(top + 1))) - 1
-    return Image.fromarray(np.rint(values * (255 / white)).astype(np.uint8))
+def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return numbers of any type and range as 0 to 255."""
+    finite = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
+    finite -= min(0, finite.min())
+    top = finite.max()
+    # Numbers end at 1 or fill whole bits: 8, or what a camera has of 16.
+    white = 1 if top <= 1 else 2.0 ** max(8, math.ceil(math.log2(top + 1))) - 1
+    levels: npt.NDArray[np.uint8] = np.rint(finite * (255 / white)).astype(np.uint8)
+    return levels
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
@@ -83,8 +106,8 @@ def _on_paper(image: Image.Image) -> Image.Image:
         return opaque if alpha.min() >= OPAQUE else Image.new("L", image.size)
     seen = np.asarray(opaque.convert("L"))[alpha >= OPAQUE]
     low, middle, high = np.percentile(seen, (5, 50, 95))
-    rows, columns = ndimage.find_objects((alpha >= OPAQUE).astype(np.uint8))[0]
-    is_card = high - low > CARD_CONTRAST and seen.size > alpha[rows, columns].size / 2
+    box = alpha[_extent(alpha >= OPAQUE)]
+    is_card = high - low > CARD_CONTRAST and seen.size > box.size / 2
     # A card brings its own paper, which then goes on; bare ink needs paper it can be seen on.
     level = round(middle) if is_card else 255 * int(middle < 128)
     paper = Image.new("RGBA", image.size, (level, level, level, 255))
@@ -112,7 +135,8 @@ def _view(picture: Image.Image, box: Box) -> strokes.Floats:
     scale = min(1, VIEW / max(_sides(box)))
     size = tuple(max(1, round(side * scale)) for side in _sides(box))
     view = picture.resize((size[0], size[1]), Resampling.BOX, box=box)
-    return np.asarray(view, np.float32) / 255
+    brightness: strokes.Floats = np.asarray(view, np.float32) / np.float32(255)
+    return brightness
 
 
 def _sides(box: Box) -> tuple[int, int]:
@@ -123,8 +147,8 @@ def _sides(box: Box) -> tuple[int, int]:
 def _around(digit: Strokes, box: Box) -> Box:
     """Return the part of the picture around the digit that was found in the view of ``box``."""
     scale = max(_sides(box)) / max(digit.core.shape)
-    rows, columns = ndimage.find_objects(digit.core.astype(np.uint8))[0]
-    margin = max(2, MARGIN * max(rows.stop - rows.start, columns.stop - columns.start))
+    rows, columns = _extent(digit.core)
+    margin = max(2, MARGIN * _size(digit.core))
     return (
         max(box[0], box[0] + math.floor((columns.start - margin) * scale)),
         max(box[1], box[1] + math.floor((rows.start - margin) * scale)),
@@ -140,9 +164,15 @@ def _refuse_dots(digit: Strokes, box: Box, picture: Image.Image) -> None:
         raise NoDigit("there is only a dot, a blot or a speck")
 
 
-def _size(mask: strokes.Mask) -> int:
+def _extent(mask: strokes.Mask) -> tuple[slice, slice]:
+    """Return the rows and columns of the box around what is set."""
     rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return max(rows.stop - rows.start, columns.stop - columns.start)
+    return rows, columns
+
+
+def _size(mask: strokes.Mask) -> int:
+    rows, columns = _extent(mask)
+    return max(int(rows.stop - rows.start), int(columns.stop - columns.start))
 
 
 def _thickened(digit: Strokes) -> strokes.Floats:
@@ -155,16 +185,19 @@ def _thickened(digit: Strokes) -> strokes.Floats:
     room = math.ceil(more) + 1
     distance = ndimage.distance_transform_edt(~np.pad(digit.core, room))
     grown = np.clip(more + 1 - distance, 0, 1).astype(np.float32)
-    return np.maximum(np.pad(digit.ink, room), grown)
+    thickened: strokes.Floats = np.maximum(np.pad(digit.ink, room), grown)
+    return thickened
 
 
 def _fit(ink: strokes.Floats) -> npt.NDArray[np.uint8]:
     """Return ink (H, W) in MNIST's frame."""
-    rows, columns = ndimage.find_objects((ink > 0).astype(np.uint8))[0]
-    digit = ink[rows, columns]
+    digit = ink[_extent(ink > 0)]
     height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
-    small = np.asarray(Image.fromarray(digit).resize((width, height), Resampling.BOX))
+    small = np.asarray(Image.fromarray(digit).resize((width, height), Resampling.BICUBIC))
     box = np.zeros((1, BOX, BOX), np.uint8)
     top, left = (BOX - height) // 2, (BOX - width) // 2
-    box[0, top : top + height, left : left + width] = np.rint(255 * small / small.max())
-    return frame.centre(box)[0]
+    box[0, top : top + height, left : left + width] = np.rint(
+        255 * (small / small.max()).clip(0, 1)
+    )
+    centred: npt.NDArray[np.uint8] = frame.centre(box)[0]
+    return centred

@@ -36,7 +36,7 @@ NOISE_FACTOR = 5  # standard deviations of the paper's noise that ink must excee
 STRONG = 0.45  # what makes a stroke
 WEAK = 0.3  # what may bridge a gap in a stroke thinner than a pixel
 FRINGE = 0.08  # where its anti-aliasing ends
-SOFT = 0.6  # darkness gained over a stroke's width: pens gain more, bands of light less
+SOFT = 0.5  # darkness gained over a stroke's width: pens gain more, bands of light less
 
 # Of shapes, as shares of the longer side. MNIST's digits were measured on its training half.
 SPECK = 0.08  # of the largest piece: anything shorter is no stroke
@@ -58,7 +58,7 @@ WIDEST = 2.0  # width of MNIST's widest digit, in heights
 
 # In pixels: shapes are not judged where they are too small to be seen.
 JUDGED = 16  # size from which a piece may be called a blot
-SLOPING = 3  # width from which a stroke has edges of its own, and not only a ridge
+SLOPING = 4  # width from which a stroke has edges of its own, and not only a ridge
 SHARP_FROM = 30  # size from which an edge may be called soft
 
 PRIOR = 1.5  # how much better the rarer of dark and light reads as ink
@@ -187,13 +187,16 @@ def _calm(view: Floats) -> Floats:
     sigma = min(1.2, max(view.shape) / 160)
     grain = np.abs(view - ndimage.gaussian_filter(view, 1))
     noise = float(np.quantile(grain, 0.25)) / QUARTILE
-    return ndimage.gaussian_filter(view, sigma) if noise > GRAIN and sigma > 0.3 else view
+    if noise <= GRAIN or sigma < 0.3:
+        return view
+    calm: Floats = ndimage.gaussian_filter(view, sigma)
+    return calm
 
 
 def _flat(view: Floats) -> Floats:
     """Return the view as if evenly lit, where a parabola describes the light."""
-    y, x = (axis.astype(np.float32) for axis in np.indices(view.shape))
-    y, x = y / len(y) - 0.5, x / len(x.T) - 0.5
+    height, width = view.shape
+    y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
     step = max(1, max(view.shape) // 32)  # some thousand pixels are enough
     some, brightness = terms[::step, ::step].reshape(-1, 6), view[::step, ::step].ravel()
@@ -216,7 +219,8 @@ def _ink(view: Floats) -> Floats:
     paper = ndimage.grey_closing(view, (window, window), mode="nearest")
     ink = 1 - view / np.maximum(paper, DARKEST_PAPER)
     # Noise makes the closing a little too bright; most of the lighter half is bare paper.
-    return ink - np.quantile(ink, 0.25)
+    levelled: Floats = ink - np.quantile(ink, 0.25)
+    return levelled
 
 
 def _noise(ink: Floats) -> float:
@@ -332,7 +336,7 @@ def _without_specks(pieces: list[Piece]) -> list[Piece]:
 
 
 def _whole(pieces: list[Piece], labels: Labels) -> list[Piece]:
-    """Drop what runs along the picture's edge or is cut off by it, where something whole is left."""
+    """Drop what runs along or is cut off by the picture's edge, where something whole is left."""
     page = Extent(0, 0, *labels.shape)
     inside = [piece for piece in pieces if page.holds(piece.extent)]
     whole = [piece for piece in inside if piece.elongation >= BLOT]
@@ -427,4 +431,5 @@ def _strength(ink: Floats, core: Mask, fringe: float) -> Floats:
     near = (ink > fringe) & (ndimage.distance_transform_edt(~core) <= reach)
     labels, _ = ndimage.label(near | core, DIAGONALS)
     kept = np.isin(labels, np.unique(labels[core]))
-    return np.where(kept, ink, 0).clip(0, 1).astype(np.float32)
+    strength: Floats = np.where(kept, ink, 0).clip(0, 1).astype(np.float32)
+    return strength

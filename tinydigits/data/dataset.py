@@ -70,17 +70,30 @@ def load_dataset(
         return _synthetic(str(error), *synthetic_counts)
 
 
+def mnist_part(part: mnist.Part, directory: Path) -> Digits:
+    """Return MNIST's verified training or test digits.
+
+    Raises:
+        InputError: a file is damaged, or is missing and cannot be downloaded.
+    """
+    try:
+        return digits(*mnist.load(part, directory))
+    except mnist.UnavailableError as error:
+        raise InputError(str(error)) from error
+
+
 def _mnist(directory: Path) -> Dataset:
-    train, test = (_digits(*mnist.load(part, directory)) for part in mnist.PARTS)
+    train, test = (digits(*mnist.load(part, directory)) for part in mnist.PARTS)
     return Dataset("mnist", train, test, origin=str(directory))
 
 
 def _synthetic(reason: str, train_count: int, test_count: int) -> Dataset:
-    train = _digits(*synthetic.draw(train_count, seed=0))
-    test = _digits(*synthetic.draw(test_count, seed=1))
+    train = digits(*synthetic.draw(train_count, seed=0))
+    test = digits(*synthetic.draw(test_count, seed=1))
     return Dataset("synthetic", train, test, origin=reason)
 
 
-def _digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:
+def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:
+    """Return digits from arrays, (N, 28, 28) and (N,)."""
     # IDX arrays are read-only views; torch wants memory that it may write.
     return Digits(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()))

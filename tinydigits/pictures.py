@@ -1,0 +1,107 @@
+"""Picture files: find them, open them, say in one line why one cannot be opened."""
+
+import glob
+import io
+import sys
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import BinaryIO
+
+from PIL import Image, UnidentifiedImageError
+
+from tinydigits.errors import InputError
+
+STDIN = "-"
+# One picture in several layers or sizes: the first is the whole picture. Phones write MPO.
+LAYERED = frozenset({"MPO", "PSD", "ICO", "ICNS"})
+
+
+def find(names: Iterable[str]) -> list[str]:
+    """Return the files that names stand for: files, folders, patterns and ``-``, in order.
+
+    A folder stands for the pictures in it and below, by their suffixes. A name of something that
+    is not there stays, so that opening it tells.
+
+    Raises:
+        InputError: a folder holds no picture, a pattern fits no file, or there are no names.
+    """
+    files = [file for name in names for file in _files(name)]
+    if not files:
+        raise InputError("no picture given: expected files, folders, patterns, or - for stdin")
+    return files
+
+
+def _files(name: str) -> list[str]:
+    path = Path(name)
+    if name == STDIN or path.is_file():
+        return [name]
+    if path.is_dir():
+        found = in_folder(path)
+        if not found:
+            raise InputError(f"{name} holds no picture: expected files such as .png or .jpg")
+        return [str(each) for each in found]
+    if glob.has_magic(name):
+        matches = sorted(each for each in glob.glob(name, recursive=True) if Path(each).is_file())
+        if not matches:
+            raise InputError(f"no file fits {name}: expected a pattern such as 'scans/*.png'")
+        return matches
+    return [name]
+
+
+def in_folder(folder: Path) -> list[Path]:
+    """Return the pictures in a folder and below it, by their suffixes, sorted."""
+    Image.init()
+    known = Image.registered_extensions().items()
+    suffixes = {suffix for suffix, form in known if form in Image.OPEN}
+    return sorted(each for each in folder.rglob("*") if each.suffix.lower() in suffixes)
+
+
+def open_picture(name: str) -> Image.Image:
+    """Return the picture in a file, or on standard input for ``-``, read to its end.
+
+    Raises:
+        InputError: it cannot be read, is no picture, is damaged, holds several frames, or would
+            fill more memory than a picture should.
+    """
+    try:
+        if name == STDIN:
+            return _decode(io.BytesIO(sys.stdin.buffer.read()))
+        with open(name, "rb") as file:
+            return _decode(file)
+    except UnidentifiedImageError:
+        raise InputError("not a picture: expected a format such as PNG or JPEG") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        limit = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
+        raise InputError(
+            f"too large: expected at most {limit} megapixels; make it smaller"
+        ) from None
+    except OSError as error:
+        reason = error.strerror or f"damaged ({error})"
+        raise InputError(f"{reason}; expected a whole picture file") from None
+    except (
+        SyntaxError,
+        ValueError,
+        TypeError,
+        IndexError,
+        KeyError,
+        EOFError,
+        OverflowError,
+        AttributeError,
+        ZeroDivisionError,
+        MemoryError,
+    ) as error:
+        # Pillow's readers meet damaged headers with whatever their arithmetic raises.
+        raise InputError(f"damaged ({error}); expected a whole picture file") from None
+
+
+def _decode(file: BinaryIO) -> Image.Image:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        image = Image.open(file)
+        frames = getattr(image, "n_frames", 1)
+        if frames > 1 and image.format not in LAYERED:
+            raise InputError(f"{frames} frames or pages: expected one; save the one you mean")
+        image.load()
+    return image
