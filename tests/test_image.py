@@ -1,5 +1,6 @@
 """Digits on any paper, in any light, in any format, read by the net that ships."""
 
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
@@ -159,7 +160,7 @@ def test_a_drawn_digit_is_read_under_every_condition(condition: str, digit: int)
     assert read(CONDITIONS[condition](digit)) == digit
 
 
-DOTS = {  # five pixels high and three wide, as on a display
+DOTS = {  # five pixels high and three wide, as on a display, one pixel of paper around
     0: "###/#.#/#.#/#.#/###",
     1: "..#/..#/..#/..#/..#",
     2: "###/..#/###/#../###",
@@ -173,7 +174,7 @@ DOTS = {  # five pixels high and three wide, as on a display
 @pytest.mark.parametrize("digit", DOTS)
 def test_a_picture_of_five_pixels_is_read(digit: int) -> None:
     dots = np.array([[255 * (dot == "#") for dot in row] for row in DOTS[digit].split("/")])
-    assert read(Image.fromarray(np.pad(dots, ((0, 0), (1, 1))).astype(np.uint8))) == digit
+    assert read(Image.fromarray(np.pad(dots, 1).astype(np.uint8))) == digit
 
 
 @pytest.mark.parametrize("ink", ["dark", "light"])
@@ -214,10 +215,14 @@ def test_a_digit_in_mnists_format_stays_almost_as_it_is(real: tuple[Digits, Digi
     assert (np.abs(found.astype(int) - originals).max(axis=(1, 2)) < 60).mean() > 0.9
 
 
+def is_mnist_picture(pixels: Pixels) -> bool:
+    return pixels.shape == (28, 28) and pixels.dtype == np.uint8 and pixels.max() == 255
+
+
 @pytest.mark.parametrize("digit", range(10))
 def test_size_and_centre_are_those_of_mnist(digit: int) -> None:
     pixels = to_mnist(drawn(digit, pen=30))
-    assert (pixels.shape, pixels.dtype, pixels.max()) == ((28, 28), np.uint8, 255)
+    assert is_mnist_picture(pixels)
     rows, columns = np.nonzero(pixels)
     assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
     index = np.arange(28)
@@ -353,9 +358,5 @@ any_array = arrays.arrays(
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(any_array)
 def test_random_arrays_give_an_answer_or_a_reason(array: npt.NDArray[np.generic]) -> None:
-    try:
-        pixels = to_mnist(from_array(array))
-    except InputError as error:
-        assert str(error)
-    else:
-        assert (pixels.shape, pixels.dtype, pixels.max()) == ((28, 28), np.uint8, 255)
+    with contextlib.suppress(NoDigit):
+        assert is_mnist_picture(to_mnist(from_array(array)))

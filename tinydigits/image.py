@@ -25,10 +25,16 @@ LOOKS = 5  # at most; each shows at least CLOSER times the size of the one befor
 CLOSER = 1.6
 MARGIN = 0.3  # of the digit's size, left around it
 LEAST_SIZE = 4  # pixels of the smallest digit that can be told from a dot ...
-LEAST_SHARE = 0.005  # ... and of the picture's longer side: smaller are specks
+LEAST_SHARE = 0.02  # ... and of the picture's longer side: smaller are specks
 
 THINNEST = 1.6  # pixels of 20: 97 % of MNIST's strokes are wider
 THICKENED = 2.2  # pixels of 20 that thinner strokes are given
+
+FINE = 30  # pixels of ink from which a view shows how an edge rises
+END = (
+    0.3  # of the ink's contrast: where the longer side ends; MNIST's outermost pixels are as faint
+)
+FAINT_END = 0.1  # of the ink's contrast: where the shorter side, which is not scaled to fit, ends
 
 OPAQUE = 128  # alpha from which a pixel is seen
 CARD_CONTRAST = 64  # grey levels within what is seen: more than one colour, ink and paper
@@ -90,6 +96,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Return numbers of any type and range as 0 to 255."""
     finite = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
+    finite = finite.clip(-1e30, 1e30)  # nobody's picture; but sums of more overflow
     finite -= min(0, finite.min())
     top = finite.max()
     # Numbers end at 1 or fill whole bits: 8, or what a camera has of 16.
@@ -191,13 +198,41 @@ def _thickened(digit: Strokes) -> strokes.Floats:
 
 def _fit(ink: strokes.Floats) -> npt.NDArray[np.uint8]:
     """Return ink (H, W) in MNIST's frame."""
-    digit = ink[_extent(ink > 0)]
-    height, width = (max(1, round(side * BOX / max(digit.shape))) for side in digit.shape)
-    small = np.asarray(Image.fromarray(digit).resize((width, height), Resampling.BICUBIC))
-    box = np.zeros((1, BOX, BOX), np.uint8)
-    top, left = (BOX - height) // 2, (BOX - width) // 2
-    box[0, top : top + height, left : left + width] = np.rint(
-        255 * (small / small.max()).clip(0, 1)
+    profiles = ink.max(axis=1), ink.max(axis=0)
+    sizes = [end - start for start, end in (_ends(profile, END) for profile in profiles)]
+    longer = sizes[0] > sizes[1]
+    top, bottom = _ends(profiles[0], END if longer else FAINT_END)
+    left, right = _ends(profiles[1], FAINT_END if longer else END)
+    height, width = (
+        min(BOX, max(1, round(side * BOX / max(sizes)))) for side in (bottom - top, right - left)
     )
+    # Lanczos gives back some of the sharpness that enlarging or blur has cost.
+    field = Image.fromarray(ink)
+    small = np.asarray(
+        field.resize((width, height), Resampling.LANCZOS, box=(left, top, right, bottom))
+    )
+    box = np.zeros((1, BOX, BOX), np.uint8)
+    row, column = (BOX - height) // 2, (BOX - width) // 2
+    # Ink as dark as the digit's is white; Lanczos shoots over it, and a hairline stays below.
+    white = min(1, small.max())
+    box[0, row : row + height, column : column + width] = np.rint(255 * (small / white).clip(0, 1))
     centred: npt.NDArray[np.uint8] = frame.centre(box)[0]
     return centred
+
+
+def _ends(profile: strokes.Floats, edge: float) -> tuple[float, float]:
+    """Return where the ink begins and ends along an axis, to a fraction of a pixel.
+
+    In a view too coarse to show how an edge rises, whole pixels hold all the ink. In a finer one
+    the ends are where its strength passes ``edge``, interpolated.
+    """
+    inside = np.flatnonzero(profile > 0)
+    if inside.size < FINE:
+        return float(inside[0]), float(inside[-1] + 1)
+    inside = np.flatnonzero(profile > edge)
+    first, last = int(inside[0]), int(inside[-1])
+    padded = np.pad(profile, 1)  # padded[i + 1] is profile[i]
+    before, after = padded[first], padded[last + 2]
+    start = first + 0.5 - (profile[first] - edge) / (profile[first] - before)
+    end = last + 0.5 + (profile[last] - edge) / (profile[last] - after)
+    return float(max(0, start)), float(min(len(profile), end))

@@ -41,7 +41,7 @@ SOFT = 0.5  # darkness gained over a stroke's width: pens gain more, bands of li
 # Of shapes, as shares of the longer side. MNIST's digits were measured on its training half.
 SPECK = 0.08  # of the largest piece: anything shorter is no stroke
 SPECK_AREA = 0.01  # of the largest piece's
-JOIN = 0.25  # widest gap between the strokes of one digit
+JOIN = 0.2  # of what they make together: widest gap between the strokes of one digit
 REACH = 0.12  # from a stroke, how far its faint parts are looked for
 BLOT = 1.25  # area in squared widths: a square has 1, the fattest 6 of 4,000 digits 1.3
 TANGLE = 5  # length of all strokes together: MNIST's longest digit has 3.5
@@ -62,6 +62,8 @@ SLOPING = 4  # width from which a stroke has edges of its own, and not only a ri
 SHARP_FROM = 30  # size from which an edge may be called soft
 
 PRIOR = 1.5  # how much better the rarer of dark and light reads as ink
+PAGE = 0.85  # of its box that a page fills; an ellipse, such as a filled 0, has 0.79
+WRITTEN_ON = 4  # squared widths of what is written on a page; 98 % of MNIST's counters have less
 WRITTEN = 6  # squared widths: an elongation from which more is no better
 
 
@@ -179,7 +181,22 @@ def _better(expected: Reading, other_view: Floats) -> Reading:
         other = _read(_ink(other_view))
     except NoDigit:
         return expected
+    if _is_page(expected.strokes, other.strokes):
+        return other
+    if _is_page(other.strokes, expected.strokes):
+        return expected
     return other if other.score > PRIOR * expected.score else expected
+
+
+def _is_page(outer: Strokes, inner: Strokes) -> bool:
+    """Tell whether the outer shape is a rectangle, and the inner one is written on it."""
+    filled = ndimage.binary_fill_holes(outer.core)
+    rows, columns = ndimage.find_objects(outer.core.astype(np.uint8))[0]
+    return bool(
+        inner.elongation >= WRITTEN_ON
+        and filled[inner.core].all()
+        and filled[rows, columns].mean() >= PAGE
+    )
 
 
 def _calm(view: Floats) -> Floats:
@@ -386,8 +403,12 @@ def _cluster(pieces: list[Piece], labels: Labels) -> tuple[list[Piece], list[Pie
     apart = [piece for piece in pieces if piece not in joined]
     while apart:
         distance = ndimage.distance_transform_edt(~np.isin(labels, [p.label for p in joined]))
-        limit = JOIN * _around(joined).size
-        near = [piece for piece in apart if piece.least(distance, labels) <= limit]
+        extent = _around(joined)
+        near = [
+            piece
+            for piece in apart
+            if piece.least(distance, labels) <= JOIN * extent.union(piece.extent).size
+        ]
         if not near:
             break
         joined += near
