@@ -109,7 +109,7 @@ LIGHTS: dict[str, Light] = {
     "from below": lambda x, y: 0.4 + 0.6 * y + 0 * x,
     "a lamp": lambda x, y: 1 - 0.6 * ((x - 0.3) ** 2 + (y - 0.2) ** 2),
     "a soft shadow": lambda x, y: 1 - 0.45 / (1 + np.exp(-20 * (x + y - 1.1))),
-    "a hard shadow": lambda x, y: np.where(x + 0.2 * y > 0.55, 0.55, 1.0),
+    "a hard shadow": lambda x, y: np.where(x + 0.2 * y > 0.6, 0.55, 1.0),
 }
 
 

@@ -36,8 +36,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Expected one of {train, verify}"),
-        ("tarin", "Unrecognized options: tarin; Available subcommands: train, verify"),
+        ("", "Expected one of {train, predict, evaluate, verify}"),
+        ("tarin", "Unrecognized options: tarin; Available subcommands: train, predict, evaluate"),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
         ("train --epochs", "Missing value for argument '--epochs'"),
@@ -146,7 +146,10 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"tinydigits {__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["verify", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"]] + [[each, "--help"] for each in ("train", "predict", "evaluate", "verify")],
+)
 def test_help_exits_with_0_and_explains_on_standard_output(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
 ) -> None:

@@ -1,5 +1,6 @@
 """What users were promised: the doors, the wheel, the README's commands, each tried for real."""
 
+import json
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import pytest
 
 import tinydigits
 from tests.conftest import ROOT
+from tests.pictures import drawn
 
 README = (ROOT / "README.md").read_text()
 WORKFLOW = (ROOT / ".github" / "workflows" / "model_checks.yml").read_text()
@@ -85,6 +87,10 @@ def test_wheel_works_from_an_empty_folder(installed: Path, tmp_path: Path) -> No
     where = "import tinydigits; print(tinydigits.__file__)"
     assert str(installed.parent) in run([str(installed / "python"), "-c", where], tmp_path)
     assert "13,034" in run([str(installed / "tinydigits"), "verify"], tmp_path)
+    drawn(5).save(tmp_path / "five.png")
+    answer = run([str(installed / "tinydigits"), "predict", "--json", "five.png"], tmp_path)
+    assert json.loads(answer)["digit"] == 5
+    (tmp_path / "five.png").unlink()
     train = [str(installed / "tinydigits"), "train", "--data", "synthetic"]
     assert "nothing was kept" in run([*train, "--dry-run"], tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -95,6 +101,7 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "tinydigits/py.typed" in names
     assert "tinydigits/data/mnist.py" in names
+    assert "tinydigits/weights/classic.pth" in names
     assert {name.partition("/")[0] for name in names} == {
         "tinydigits",
         f"tinydigits-{tinydigits.__version__}.dist-info",
@@ -136,7 +143,12 @@ def test_every_command_of_the_readme_works(
     elif command.startswith("pip install "):
         request.getfixturevalue("installed")
     elif command.startswith("tinydigits "):
-        run(str(request.getfixturevalue("installed") / command), clone, **environment)
+        printed = run(str(request.getfixturevalue("installed") / command), clone, **environment)
+        # What the README shows below a command is what the command prints.
+        shown = re.search(
+            rf"```sh\n{re.escape(command)}\n```\n\n```text\n(.*?)```", README, re.DOTALL
+        )
+        assert shown is None or printed == shown.group(1)
     elif command.startswith("python benchmarks/"):
         run([sys.executable, command.split()[1], "--help"], clone, **environment)
     elif command.startswith("python train.py"):

@@ -25,6 +25,7 @@ def record(name: str) -> Any:
 
 CLASSIC = [record(f"2026-11-23-classic/seed-{seed}.json") for seed in (0, 1, 2)]
 PIPELINE = record("2026-11-23-pipeline/result.json")
+SHIPPED = record("2026-11-23-shipped/evaluation.json")
 SYNTHETIC = [
     json.loads(line)
     for line in (RECORDS / "2026-11-23-synthetic" / "runs.jsonl").read_text().splitlines()
@@ -71,6 +72,36 @@ def synthetic_figures() -> list[str]:
     return [mean_with_interval(run["accuracy"] for run in SYNTHETIC)]
 
 
+def shipped_figures() -> list[str]:
+    low, high = SHIPPED["interval"]
+    damage = SHIPPED["corruptions"].values()
+    return [
+        f"{SHIPPED['wrong']} of {SHIPPED['total']:,}",
+        f"accuracy {SHIPPED['accuracy']:.2f} % (95 % interval {low:.2f}–{high:.2f} %)",
+        f"{SHIPPED['accuracy_undisputed']:.2f} % (34 of 9,985 wrong)",
+        f"{100 * SHIPPED['ece']:.2f} %",
+        f"{statistics.mean(damage):.2f} %",
+    ]
+
+
+def shipped_rows() -> list[str]:
+    """The tables of the evaluation and the line of the prediction, as the README shows them."""
+    classes = [
+        f"{label} {' '.join(map(str, counts))} {recall:.2f}"
+        for label, (counts, recall) in enumerate(
+            zip(SHIPPED["confusion"], SHIPPED["recall"], strict=True)
+        )
+    ]
+    damage = [f"{kind} {accuracy:.2f} %" for kind, accuracy in SHIPPED["corruptions"].items()]
+    told = record("2026-11-23-shipped/prediction.json")
+    first, second, _ = told["top"]
+    answer = (
+        f"{told['file']} {first['digit']} {100 * first['probability']:.2f} % "
+        f"{second['digit']} ({100 * second['probability']:.2f} %)"
+    )
+    return [*classes, *damage, answer]
+
+
 def output_lines() -> list[str]:
     run, best = CLASSIC[0], 0.0
     lines = []
@@ -87,7 +118,14 @@ def output_lines() -> list[str]:
     ]
 
 
-FIGURES = [*classic_figures(), *pipeline_figures(), *synthetic_figures(), *output_lines()]
+FIGURES = [
+    *classic_figures(),
+    *pipeline_figures(),
+    *synthetic_figures(),
+    *shipped_figures(),
+    *shipped_rows(),
+    *output_lines(),
+]
 
 
 @pytest.mark.parametrize("figure", FIGURES)
@@ -108,6 +146,7 @@ def test_readme_quotes_nothing_else() -> None:
         ("classic", classic_figures()),
         ("pipeline", pipeline_figures()),
         ("synthetic", synthetic_figures()),
+        ("shipped", shipped_figures()),
     ],
 )
 def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> None:
@@ -124,6 +163,14 @@ def test_classic_records_are_of_the_classic_recipe_and_consistent() -> None:
         assert run["test_accuracy"] == pytest.approx(100 - run["test_wrong"] / 100)
         assert run["test_accuracy"] >= 99.40
         assert run["seconds_training"] == pytest.approx(sum(run["seconds_per_epoch"]), abs=0.01)
+
+
+def test_the_shipped_net_was_trained_as_its_record_says() -> None:
+    told = json.loads((ROOT / "tinydigits" / "weights" / "classic.json").read_text())
+    assert (told["test_wrong"], told["test_total"]) == (SHIPPED["wrong"], SHIPPED["total"])
+    assert sum(map(sum, SHIPPED["confusion"])) == SHIPPED["total"]
+    right = sum(row[label] for label, row in enumerate(SHIPPED["confusion"]))
+    assert right == SHIPPED["total"] - SHIPPED["wrong"]
 
 
 def test_bars_of_speed_and_memory_are_met() -> None:

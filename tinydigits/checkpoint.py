@@ -122,6 +122,10 @@ def _read(path: Path) -> Any:
             f"cannot read {path}: {error.strerror}; give the path of a checkpoint"
         ) from error
     except pickle.UnpicklingError as error:
+        if not _may_be_torch(path):
+            raise InputError(
+                f"{path} is not a PyTorch file; give a checkpoint that tinydigits wrote"
+            ) from error
         raise InputError(
             f"{path} holds more than tensors and built-in types and could run code: not loaded; "
             "give a checkpoint that tinydigits wrote"
@@ -130,6 +134,12 @@ def _read(path: Path) -> Any:
         raise InputError(
             f"{path} is not a whole PyTorch file; give a checkpoint that tinydigits wrote"
         ) from error
+
+
+def _may_be_torch(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(2)
+    return head == b"PK" or head[:1] == b"\x80"  # an archive, or a pickle of old
 
 
 def _check_fit(path: Path, found: Any) -> None:

@@ -30,12 +30,6 @@ LEAST_SHARE = 0.02  # ... and of the picture's longer side: smaller are specks
 THINNEST = 1.6  # pixels of 20: 97 % of MNIST's strokes are wider
 THICKENED = 2.2  # pixels of 20 that thinner strokes are given
 
-FINE = 30  # pixels of ink from which a view shows how an edge rises
-END = (
-    0.3  # of the ink's contrast: where the longer side ends; MNIST's outermost pixels are as faint
-)
-FAINT_END = 0.1  # of the ink's contrast: where the shorter side, which is not scaled to fit, ends
-
 OPAQUE = 128  # alpha from which a pixel is seen
 CARD_CONTRAST = 64  # grey levels within what is seen: more than one colour, ink and paper
 
@@ -198,14 +192,11 @@ def _thickened(digit: Strokes) -> strokes.Floats:
 
 def _fit(ink: strokes.Floats) -> npt.NDArray[np.uint8]:
     """Return ink (H, W) in MNIST's frame."""
-    profiles = ink.max(axis=1), ink.max(axis=0)
-    sizes = [end - start for start, end in (_ends(profile, END) for profile in profiles)]
-    longer = sizes[0] > sizes[1]
-    top, bottom = _ends(profiles[0], END if longer else FAINT_END)
-    left, right = _ends(profiles[1], FAINT_END if longer else END)
-    height, width = (
-        min(BOX, max(1, round(side * BOX / max(sizes)))) for side in (bottom - top, right - left)
-    )
+    pixel = _size(ink > 0) / BOX  # of the result, in pixels of the view
+    top, bottom = _ends(ink.max(axis=1), pixel)
+    left, right = _ends(ink.max(axis=0), pixel)
+    scale = BOX / max(bottom - top, right - left)
+    height, width = (max(1, round(side * scale)) for side in (bottom - top, right - left))
     # Lanczos gives back some of the sharpness that enlarging or blur has cost.
     field = Image.fromarray(ink)
     small = np.asarray(
@@ -220,19 +211,20 @@ def _fit(ink: strokes.Floats) -> npt.NDArray[np.uint8]:
     return centred
 
 
-def _ends(profile: strokes.Floats, edge: float) -> tuple[float, float]:
-    """Return where the ink begins and ends along an axis, to a fraction of a pixel.
+def _ends(profile: strokes.Floats, pixel: float) -> tuple[float, float]:
+    """Return where the ink begins and ends along an axis, to a fraction of the view's pixels."""
+    return _start(profile, pixel), len(profile) - _start(profile[::-1], pixel)
 
-    In a view too coarse to show how an edge rises, whole pixels hold all the ink. In a finer one
-    the ends are where its strength passes ``edge``, interpolated.
+
+def _start(profile: strokes.Floats, pixel: float) -> float:
+    """Return where the ink rises to half of what it is half a pixel of the result further in.
+
+    There lies the outer edge of MNIST's outermost pixels, however faint, after any enlargement; of
+    a pen's stroke it is the middle of the edge.
     """
-    inside = np.flatnonzero(profile > 0)
-    if inside.size < FINE:
-        return float(inside[0]), float(inside[-1] + 1)
-    inside = np.flatnonzero(profile > edge)
-    first, last = int(inside[0]), int(inside[-1])
-    padded = np.pad(profile, 1)  # padded[i + 1] is profile[i]
-    before, after = padded[first], padded[last + 2]
-    start = first + 0.5 - (profile[first] - edge) / (profile[first] - before)
-    end = last + 0.5 + (profile[last] - edge) / (profile[last] - after)
-    return float(max(0, start)), float(min(len(profile), end))
+    place = np.arange(len(profile))
+    inner = np.interp(place + max(pixel / 2 - 0.5, 0), place, profile)
+    share = profile / np.maximum(inner, 1e-6)
+    first = int(np.argmax(share >= 0.5))
+    before = float(share[first - 1]) if first else 0.0
+    return first + 0.5 - (float(share[first]) - 0.5) / (float(share[first]) - before)
