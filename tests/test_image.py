@@ -190,8 +190,8 @@ def test_digits_photographed_in_any_light_are_read(
         for image in digits.images.numpy()
     ]
     right = (np.array(read_) == digits.labels.numpy()).mean()
-    # Where the edge of a shadow crosses the digit, some are lost.
-    assert right >= (0.7 if light == "a hard shadow" else 0.95)
+    # Where a shadow with a hard edge lies over the page, some are lost.
+    assert right >= (0.75 if light == "a hard shadow" else 0.95)
 
 
 @pytest.mark.parametrize("noise", [0.05, 0.1])

@@ -224,7 +224,7 @@ def _start(profile: strokes.Floats, pixel: float) -> float:
     """
     place = np.arange(len(profile))
     inner = np.interp(place + max(pixel / 2 - 0.5, 0), place, profile)
-    share = profile / np.maximum(inner, 1e-6)
+    share = (profile / np.maximum(inner, 1e-6)).clip(0, 1)
     first = int(np.argmax(share >= 0.5))
     before = float(share[first - 1]) if first else 0.0
     return first + 0.5 - (float(share[first]) - 0.5) / (float(share[first]) - before)
