@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.conftest import ROOT
 from tests.pictures import drawn, side_by_side
 from tinydigits import reading
 from tinydigits.cli import main
@@ -67,6 +70,28 @@ def test_files_folders_and_patterns_are_read_in_order(
     answers = [json.loads(line) for line in lines(capsys, "--json", *arguments)]
     assert [answer["digit"] for answer in answers] == [0, 1, 2, 3]
     assert [Path(answer["file"]).stem for answer in answers] == ["0", "1", "2", "3"]
+
+
+def test_numbered_pictures_come_in_the_order_of_their_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("scans/3.tiff").rename("scans/10.tiff")
+    for names in ("scans", "scans/*"):
+        files = [json.loads(line)["file"] for line in lines(capsys, "--json", names)]
+        assert [Path(file).stem for file in files] == ["0", "1", "2", "10"]
+
+
+def test_a_reader_that_has_enough_gets_no_traceback() -> None:
+    command = [sys.executable, "-m", "tinydigits", "predict", *["scans"] * 30]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
 
 
 def test_json_lines_hold_the_likeliest_answers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -134,7 +134,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``tinydigits`` and return its exit code.
 
     0: done. 1: an architecture check failed, or some pictures could not be answered. 2: a wrong
-    input, explained in one line on standard error. 130: stopped with Ctrl-C.
+    input, explained in one line on standard error. 130: stopped with Ctrl-C. 141: the
+    reader of the output has gone.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["--version"]:
@@ -147,6 +148,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read the lines, such as `head`, has enough. Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
 
 
 def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Verify:

@@ -2,6 +2,7 @@
 
 import glob
 import io
+import re
 import sys
 import warnings
 from collections.abc import Iterable
@@ -42,19 +43,26 @@ def _files(name: str) -> list[str]:
             raise InputError(f"{name} holds no picture: expected files such as .png or .jpg")
         return [str(each) for each in found]
     if glob.has_magic(name):
-        matches = sorted(each for each in glob.glob(name, recursive=True) if Path(each).is_file())
-        if not matches:
+        matches = [Path(each) for each in glob.glob(name, recursive=True)]
+        found = sorted((each for each in matches if each.is_file()), key=_by_number)
+        if not found:
             raise InputError(f"no file fits {name}: expected a pattern such as 'scans/*.png'")
-        return matches
+        return [str(each) for each in found]
     return [name]
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and below it, by their suffixes, sorted."""
+    """Return the pictures in a folder and below it, by their suffixes, 9 before 10."""
     Image.init()
     known = Image.registered_extensions().items()
     suffixes = {suffix for suffix, form in known if form in Image.OPEN}
-    return sorted(each for each in folder.rglob("*") if each.suffix.lower() in suffixes)
+    found = (each for each in folder.rglob("*") if each.suffix.lower() in suffixes)
+    return sorted(found, key=_by_number)
+
+
+def _by_number(path: Path) -> list[tuple[int, str]]:
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
 def open_picture(name: str) -> Image.Image:

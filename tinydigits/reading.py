@@ -33,10 +33,10 @@ def read(names: tuple[str, ...], *, model: Path | None, as_json: bool, inputs: P
     files = pictures.find(names)
     net = load(model)
     width = max(len(file) for file in files)
-    if not as_json:
-        print(f"{'file':{width}}  digit  probability  runner-up")
     answered = 0
     for file, prediction in _answers(files, net):
+        if not as_json and not answered:
+            tqdm.write(f"{'file':{width}}  digit  probability  runner-up")
         tqdm.write(_json(file, prediction) if as_json else _row(file, prediction, width))
         if inputs:
             write_atomically(_place(inputs, file, answered), _png(prediction.pixels))
