@@ -16,7 +16,7 @@ from scipy import ndimage
 from tinydigits import frame, strokes
 from tinydigits.errors import InputError, NoDigit
 from tinydigits.frame import BOX
-from tinydigits.strokes import Strokes
+from tinydigits.strokes import Strokes, extent_of
 
 Box = tuple[int, int, int, int]  # left, upper, right and lower, as Pillow counts
 
@@ -107,7 +107,7 @@ def _on_paper(image: Image.Image) -> Image.Image:
         return opaque if alpha.min() >= OPAQUE else Image.new("L", image.size)
     seen = np.asarray(opaque.convert("L"))[alpha >= OPAQUE]
     low, middle, high = np.percentile(seen, (5, 50, 95))
-    box = alpha[_extent(alpha >= OPAQUE)]
+    box = alpha[extent_of(alpha >= OPAQUE).part]
     is_card = high - low > CARD_CONTRAST and seen.size > box.size / 2
     # A card brings its own paper, which then goes on; bare ink needs paper it can be seen on.
     level = round(middle) if is_card else 255 * int(middle < 128)
@@ -148,37 +148,26 @@ def _sides(box: Box) -> tuple[int, int]:
 def _around(digit: Strokes, box: Box) -> Box:
     """Return the part of the picture around the digit that was found in the view of ``box``."""
     scale = max(_sides(box)) / max(digit.core.shape)
-    rows, columns = _extent(digit.core)
-    margin = max(2, MARGIN * _size(digit.core))
+    found = extent_of(digit.core)
+    margin = max(2, MARGIN * found.size)
     return (
-        max(box[0], box[0] + math.floor((columns.start - margin) * scale)),
-        max(box[1], box[1] + math.floor((rows.start - margin) * scale)),
-        min(box[2], box[0] + math.ceil((columns.stop + margin) * scale)),
-        min(box[3], box[1] + math.ceil((rows.stop + margin) * scale)),
+        max(box[0], box[0] + math.floor((found.left - margin) * scale)),
+        max(box[1], box[1] + math.floor((found.top - margin) * scale)),
+        min(box[2], box[0] + math.ceil((found.right + margin) * scale)),
+        min(box[3], box[1] + math.ceil((found.bottom + margin) * scale)),
     )
 
 
 def _refuse_dots(digit: Strokes, box: Box, picture: Image.Image) -> None:
-    size = _size(digit.core)
+    size = extent_of(digit.core).size
     share = size / max(digit.core.shape) * max(_sides(box)) / max(picture.size)
     if size < LEAST_SIZE or share < LEAST_SHARE or digit.elongation < strokes.BLOT:
         raise NoDigit("there is only a dot, a blot or a speck")
 
 
-def _extent(mask: strokes.Mask) -> tuple[slice, slice]:
-    """Return the rows and columns of the box around what is set."""
-    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return rows, columns
-
-
-def _size(mask: strokes.Mask) -> int:
-    rows, columns = _extent(mask)
-    return max(int(rows.stop - rows.start), int(columns.stop - columns.start))
-
-
 def _thickened(digit: Strokes) -> strokes.Floats:
     """Return the ink, its strokes thickened where they are thinner than MNIST's."""
-    pixel = _size(digit.core) / BOX  # of the result, in pixels of the view
+    pixel = extent_of(digit.core).size / BOX  # of the result, in pixels of the view
     width = strokes.mean_width(digit.core) / pixel
     if width >= THINNEST:
         return digit.ink
@@ -192,7 +181,7 @@ def _thickened(digit: Strokes) -> strokes.Floats:
 
 def _fit(ink: strokes.Floats) -> npt.NDArray[np.uint8]:
     """Return ink (H, W) in MNIST's frame."""
-    pixel = _size(ink > 0) / BOX  # of the result, in pixels of the view
+    pixel = extent_of(ink > 0).size / BOX  # of the result, in pixels of the view
     top, bottom = _ends(ink.max(axis=1), pixel)
     left, right = _ends(ink.max(axis=0), pixel)
     scale = BOX / max(bottom - top, right - left)

@@ -98,6 +98,11 @@ class Extent(NamedTuple):
     right: int
 
     @property
+    def part(self) -> tuple[slice, slice]:
+        """The rows and columns, to index an array with."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    @property
     def height(self) -> int:
         """Rows."""
         return self.bottom - self.top
@@ -127,6 +132,12 @@ class Extent(NamedTuple):
         )
 
 
+def extent_of(mask: Mask) -> Extent:
+    """Return the box around what is set in (H, W); something is."""
+    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
+    return Extent(rows.start, columns.start, rows.stop, columns.stop)
+
+
 class Piece(NamedTuple):
     """A connected piece of ink."""
 
@@ -143,10 +154,7 @@ class Piece(NamedTuple):
 
     def least(self, values: Floats, labels: Labels) -> float:
         """Return the least of the values (H, W) at the piece's pixels."""
-        part = (
-            slice(self.extent.top, self.extent.bottom),
-            slice(self.extent.left, self.extent.right),
-        )
+        part = self.extent.part
         return float(values[part][labels[part] == self.label].min())
 
 
@@ -161,26 +169,26 @@ def find(view: Floats) -> Strokes:
     dark, light = _flat(calm), _flat(1 - calm)
     # Ink is rarer than paper; but strokes have counters, and pages lie on tables.
     rarer_is_dark = ((dark - np.median(dark)) ** 3).sum() <= 0
-    expected, other = (dark, light) if rarer_is_dark else (light, dark)
-    try:
-        reading = _read(_ink(expected))
-    except NoDigit as nothing:
-        try:
-            reading = _read(_ink(other))
-        except NoDigit:
-            raise nothing from None
-    else:
-        reading = _better(reading, other)
+    views = (dark, light) if rarer_is_dark else (light, dark)
+    reading = _better(*(_attempt(_ink(each)) for each in views))
+    if isinstance(reading, NoDigit):
+        raise reading
     if reading.several:
         raise SeveralDigits("there is more than one digit; give each a picture of its own")
     return reading.strokes
 
 
-def _better(expected: Reading, other_view: Floats) -> Reading:
+def _attempt(ink: Floats) -> Reading | NoDigit:
     try:
-        other = _read(_ink(other_view))
-    except NoDigit:
-        return expected
+        return _read(ink)
+    except NoDigit as reason:
+        return reason
+
+
+def _better(expected: Reading | NoDigit, other: Reading | NoDigit) -> Reading | NoDigit:
+    """Return the reading that looks written; ``expected`` is of the rarer ink."""
+    if isinstance(other, NoDigit) or isinstance(expected, NoDigit):
+        return expected if isinstance(other, NoDigit) else other
     if _is_page(expected.strokes, other.strokes):
         return other
     if _is_page(other.strokes, expected.strokes):
@@ -191,11 +199,10 @@ def _better(expected: Reading, other_view: Floats) -> Reading:
 def _is_page(outer: Strokes, inner: Strokes) -> bool:
     """Tell whether the outer shape is a rectangle, and the inner one is written on it."""
     filled = ndimage.binary_fill_holes(outer.core)
-    rows, columns = ndimage.find_objects(outer.core.astype(np.uint8))[0]
     return bool(
         inner.elongation >= WRITTEN_ON
         and filled[inner.core].all()
-        and filled[rows, columns].mean() >= PAGE
+        and filled[extent_of(outer.core).part].mean() >= PAGE
     )
 
 
@@ -304,8 +311,7 @@ def _sharp(pieces: list[Piece], labels: Labels, ink: Floats) -> list[Piece]:
 
 def _rise(piece: Piece, labels: Labels, slope: Floats) -> float:
     """Return the darkness gained at the softer edges over a stroke's width."""
-    box = piece.extent
-    part = slice(box.top, box.bottom), slice(box.left, box.right)
+    part = piece.extent.part
     mask = labels[part] == piece.label
     rim = mask & ~ndimage.binary_erosion(mask)
     return float(np.quantile(slope[part][rim], 0.25)) * piece.width
@@ -341,8 +347,7 @@ def _without_rings(pieces: list[Piece], labels: Labels) -> list[Piece]:
 
 
 def _encloses(outer: Piece, inner: Piece, labels: Labels) -> bool:
-    box = outer.extent
-    part = labels[box.top : box.bottom, box.left : box.right]
+    part = labels[outer.extent.part]
     filled = ndimage.binary_fill_holes(part == outer.label)
     return bool(filled[part == inner.label].all())
 
@@ -448,7 +453,7 @@ def _are_beside(left: Extent, right: Extent, both: Extent) -> bool:
 
 def _strength(ink: Floats, core: Mask, fringe: float) -> Floats:
     """Return the ink of the core and of what is connected with it nearby, all else 0."""
-    reach = max(1.5, REACH * max(np.ptp(axis) + 1 for axis in np.nonzero(core)))
+    reach = max(1.5, REACH * extent_of(core).size)
     near = (ink > fringe) & (ndimage.distance_transform_edt(~core) <= reach)
     labels, _ = ndimage.label(near | core, DIAGONALS)
     kept = np.isin(labels, np.unique(labels[core]))
