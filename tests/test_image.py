@@ -63,11 +63,11 @@ def turned(digit: int, orientation: int, back: int) -> Image.Image:
     return image
 
 
-def card(digit: int) -> Image.Image:
-    """A white card with rounded, transparent corners."""
+def card(digit: int, ink: int, paper: int) -> Image.Image:
+    """A card with rounded, transparent corners."""
     shape = Image.new("L", (400, 400))
     ImageDraw.Draw(shape).rounded_rectangle((0, 0, 399, 399), 80, fill=255)
-    image = drawn(digit).convert("RGB")
+    image = drawn(digit, ink=ink, paper=paper).convert("RGB")
     image.putalpha(shape)
     return image
 
@@ -102,7 +102,8 @@ CONDITIONS: dict[str, Callable[[int], Image.Image]] = {
     "white on black": lambda d: drawn(d, ink=255, paper=0),
     "pencil on grey": lambda d: drawn(d, ink=130, paper=165),
     "nearly white on white": lambda d: drawn(d, ink=230, paper=255),
-    "red on green": lambda d: drawn(d, mode="RGB", ink=(200, 40, 40), paper=(40, 140, 60)),
+    # Of equal brightness: only their colours tell them apart.
+    "red on green": lambda d: drawn(d, mode="RGB", ink=(200, 40, 40), paper=(40, 118, 60)),
     "yellow on white": lambda d: drawn(d, mode="RGB", ink=(250, 230, 60), paper=(255, 255, 255)),
     "blue on yellow": lambda d: drawn(d, mode="RGB", ink=(40, 60, 200), paper=(240, 230, 120)),
     "palette": palette,
@@ -119,8 +120,12 @@ CONDITIONS: dict[str, Callable[[int], Image.Image]] = {
     "half transparent": lambda d: drawn(
         d, mode="RGBA", ink=(0, 0, 0, 180), paper=(255, 255, 255, 0)
     ),
+    "nearly transparent": lambda d: drawn(
+        d, mode="RGBA", ink=(0, 0, 0, 90), paper=(255, 255, 255, 0)
+    ),
     "grey and alpha": lambda d: drawn(d, mode="LA", ink=(20, 255), paper=(255, 0)),
-    "card with transparent corners": card,
+    "card with transparent corners": lambda d: card(d, 0, 250),
+    "dark card with transparent corners": lambda d: card(d, 150, 60),
     "EXIF 6, lying on its left": lambda d: turned(d, 6, 90),
     "EXIF 8, lying on its right": lambda d: turned(d, 8, -90),
     "EXIF 3, upside down": lambda d: turned(d, 3, 180),

@@ -30,9 +30,6 @@ LEAST_SHARE = 0.02  # ... and of the picture's longer side: smaller are specks
 THINNEST = 1.6  # pixels of 20: 97 % of MNIST's strokes are wider
 THICKENED = 2.2  # pixels of 20 that thinner strokes are given
 
-OPAQUE = 128  # alpha from which a pixel is seen
-CARD_CONTRAST = 64  # grey levels within what is seen: more than one colour, ink and paper
-
 
 def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
     """Return the digit in a picture as MNIST would show it: (28, 28) uint8, white on black.
@@ -100,18 +97,11 @@ def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
-    """Return an RGBA picture laid on paper that shows what is drawn on it."""
+    """Return an RGBA picture laid on white or black, whichever shows what can be seen in it."""
     alpha = np.asarray(image.getchannel("A"))
-    opaque = image.convert("RGB")
-    if alpha.min() >= OPAQUE or alpha.max() < OPAQUE:
-        return opaque if alpha.min() >= OPAQUE else Image.new("L", image.size)
-    seen = np.asarray(opaque.convert("L"))[alpha >= OPAQUE]
-    low, middle, high = np.percentile(seen, (5, 50, 95))
-    box = alpha[extent_of(alpha >= OPAQUE).part]
-    is_card = high - low > CARD_CONTRAST and seen.size > box.size / 2
-    # A card brings its own paper, which then goes on; bare ink needs paper it can be seen on.
-    level = round(middle) if is_card else 255 * int(middle < 128)
-    paper = Image.new("RGBA", image.size, (level, level, level, 255))
+    grey = np.asarray(image.convert("L"))
+    is_dark = np.median(grey[alpha >= alpha.max() / 2]) < 128
+    paper = Image.new("RGBA", image.size, "white" if is_dark else "black")
     return Image.alpha_composite(paper, image).convert("RGB")
 
 
