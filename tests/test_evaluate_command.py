@@ -87,6 +87,14 @@ def test_a_folder_of_pictures_is_evaluated(capsys: pytest.CaptureFixture[str]) -
     assert told["dataset"] == "mine"
 
 
+def test_a_folder_named_like_mnist_has_no_disputed_labels(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("MNIST test/1").mkdir(parents=True)
+    drawn(1).save("MNIST test/1/one.png")
+    assert figures(capsys, "MNIST test")["accuracy_undisputed"] is None
+
+
 def test_pictures_without_a_digit_are_told_and_left_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -27,7 +27,6 @@ from tinydigits.prediction import load
 from tinydigits.reading import inputs_of
 
 SEED = 0  # of the damage, so that two nets meet the same
-MNIST_TEST = "MNIST test"
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ class Task:
     digits: Digits
     left_out: int = 0
     """Pictures that could not be read as one digit."""
+    disputed: tuple[int, ...] = ()
+    """Positions of digits whose label most people reject."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,9 @@ class Assessment:
 
     @property
     def undisputed(self) -> Report | None:
-        """The report without MNIST's disputed test labels; None for other digits."""
-        is_mnist = self.task.name == MNIST_TEST
-        return self.report.without(DISPUTED_TEST_LABELS) if is_mnist else None
+        """The report without the disputed labels; None where none are known."""
+        disputed = self.task.disputed
+        return self.report.without(disputed) if disputed else None
 
 
 def evaluate(
@@ -97,7 +98,8 @@ def _damaged_accuracies(net: Net, digits: Digits) -> dict[str, float]:
 
 def _task(paths: tuple[Path, ...], data_dir: Path) -> Task:
     if not paths:
-        return Task(MNIST_TEST, mnist_part("test", data_dir))
+        test = mnist_part("test", data_dir)
+        return Task("MNIST test", test, disputed=DISPUTED_TEST_LABELS)
     if len(paths) == 2:
         return _idx_task(*paths)
     if len(paths) == 1 and paths[0].is_dir():
@@ -179,7 +181,7 @@ def _text(assessed: Assessment) -> str:
     if assessed.task.left_out:
         lines.append(f"left out: {assessed.task.left_out:,} pictures that hold no single digit")
     if undisputed:
-        lines.append(f"without the {len(DISPUTED_TEST_LABELS)} disputed labels: {undisputed}")
+        lines.append(f"without the {len(assessed.task.disputed)} disputed labels: {undisputed}")
     lines += [
         f"negative log-likelihood: {tested.nll:.4f} nats",
         f"expected calibration error: {100 * tested.ece:.2f} %",
