@@ -73,33 +73,34 @@ def _random_affine() -> tuple[float, ...]:
     return a, b, 14 - a * x - b * y, c, d, 14 - c * x - d * y
 
 
-def time_reference(digits: Digits, workers: int) -> float:
-    """Return the seconds of one epoch of the usual way."""
+def time_reference(digits: Digits, workers: int, epochs: int = 1) -> float:
+    """Return the seconds of a training of so many epochs in the usual way."""
     loader = DataLoader(PillowDigits(digits), CONFIG.batch_size, shuffle=True, num_workers=workers)
     net = Net().train()
     optimizer = torch.optim.Adam(net.parameters(), lr=CONFIG.lr, weight_decay=CONFIG.weight_decay)
     scheduler = OneCycleLR(
         optimizer,
         max_lr=CONFIG.lr,
-        total_steps=len(loader),
+        total_steps=epochs * len(loader),
         div_factor=CONFIG.div_factor,
         final_div_factor=CONFIG.final_div_factor,
     )
     began = time.perf_counter()
-    for x, y in loader:
-        optimizer.zero_grad()
-        loss = functional.cross_entropy(net(x), y)
-        torch.autograd.backward(loss)
-        optimizer.step()
-        scheduler.step()
+    for _ in range(epochs):
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = functional.cross_entropy(net(x), y)
+            torch.autograd.backward(loss)
+            optimizer.step()
+            scheduler.step()
     return time.perf_counter() - began
 
 
-def time_tinydigits(digits: Digits, compute: hardware.Compute) -> float:
-    """Return the seconds of one epoch of tinydigits."""
-    split = Split(*hold_out(digits, 0))
-    state = start(CONFIG, len(digits), compute)
-    return next(fit(state, split, CONFIG)).seconds
+def time_tinydigits(digits: Digits, config: TrainConfig, compute: hardware.Compute) -> float:
+    """Return the seconds of a training of tinydigits, from the first step to the final weights."""
+    split = Split(*hold_out(digits, config.val))
+    state = start(config, len(split.train), compute)
+    return sum(result.seconds for result in fit(state, split, config))
 
 
 def peak_megabytes(data_dir: Path) -> float:
@@ -132,7 +133,7 @@ def main() -> None:
         name: [] for name in ("tinydigits", *(f"{n} workers" for n in options.workers))
     }
     for number in range(options.rounds):
-        seconds["tinydigits"].append(time_tinydigits(digits, compute))
+        seconds["tinydigits"].append(time_tinydigits(digits, CONFIG, compute))
         for workers in options.workers:
             seconds[f"{workers} workers"].append(time_reference(digits, workers))
         row = "  ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())

@@ -6,14 +6,19 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from tinydigits.augment import NONE, _draw, _warp, augment
+from tinydigits.augment import NONE, _matrices, _warp, augment
 from tinydigits.config import Augmentation
 
 FULL = Augmentation()
+BENT = Augmentation(0, 0, 0, 0, elastic=2)
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+def drawn(count: int, strength: Augmentation) -> Tensor:
+    return _matrices(2 * torch.rand(count, 5, generator=generator()) - 1, strength)
 
 
 @pytest.fixture
@@ -26,12 +31,13 @@ def test_zero_strength_is_the_identity(images: Tensor) -> None:
 
 
 @pytest.mark.parametrize("sizes", [(41,), (1, 40), (16, 16, 9), (1,) * 41])
+@pytest.mark.parametrize("strength", [FULL, BENT])
 def test_results_do_not_depend_on_how_a_batch_is_split(
-    images: Tensor, sizes: tuple[int, ...]
+    images: Tensor, sizes: tuple[int, ...], strength: Augmentation
 ) -> None:
-    whole = augment(images, FULL, generator=generator())
+    whole = augment(images, strength, generator=generator())
     stream = generator()
-    parts = [augment(part, FULL, generator=stream) for part in torch.split(images, list(sizes))]
+    parts = [augment(part, strength, generator=stream) for part in torch.split(images, list(sizes))]
     assert torch.equal(torch.cat(parts), whole)
 
 
@@ -59,7 +65,7 @@ def test_same_generator_state_gives_the_same_images(images: Tensor) -> None:
 
 def test_pillow_moves_images_the_same_way(images: Tensor) -> None:
     # Pillow is the independent reference: same matrices, in pixels, bilinear.
-    matrices = _draw(len(images), FULL, generator())
+    matrices = drawn(len(images), FULL)
     moved = _warp(images.float(), matrices)
     for image, result, matrix in zip(images, moved, matrices.double(), strict=True):
         # From coordinates -1 … 1 to Pillow's, where pixel i spans i … i + 1.
@@ -80,7 +86,7 @@ def test_pillow_moves_images_the_same_way(images: Tensor) -> None:
 
 
 def moments(strength: Augmentation) -> tuple[Tensor, Tensor]:
-    matrices = _draw(4000, strength, generator())
+    matrices = drawn(4000, strength)
     return torch.linalg.inv(matrices[:, :, :2]), matrices[:, :, 2]
 
 

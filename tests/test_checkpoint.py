@@ -9,7 +9,7 @@ import torch
 
 from tinydigits import checkpoint
 from tinydigits.checkpoint import LAST, Origin, load_net, resume, save_last, save_model, set_aside
-from tinydigits.config import TrainConfig
+from tinydigits.config import Light, TrainConfig
 from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Dataset
 from tinydigits.errors import InputError
@@ -52,26 +52,39 @@ def test_plain_torch_load_gives_a_state_that_fits_net(
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 2])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"optimizer": "muon", "shares": (0.5, 0.2), "light": Light(level=0.3, noise=0.1)},
+    ],
+)
 def test_resumed_weights_equal_uninterrupted_ones(
     tmp_path: Path,
     digits: Split,
-    fresh: Callable[[], State],
     small: TrainConfig,
-    origin: Origin,
+    compute: Compute,
     epochs: int,
+    options: dict[str, Any],
 ) -> None:
+    config = dataclasses.replace(small, **options)
+    origin = Origin(config, "synthetic", "not MNIST")
+
+    def fresh() -> State:
+        return start(config, len(digits.train), compute)
+
     whole = fresh()
-    list(fit(whole, digits, small))
+    list(fit(whole, digits, config))
 
     interrupted = fresh()
-    results = fit(interrupted, digits, small)
+    results = fit(interrupted, digits, config)
     for _ in range(epochs):
         next(results)
     save_last(tmp_path, interrupted, origin)
     resumed = fresh()
     resume(tmp_path, resumed, origin)
     assert resumed.epoch == epochs
-    list(fit(resumed, digits, small))
+    list(fit(resumed, digits, config))
 
     for name, value in whole.net.state_dict().items():
         assert torch.equal(value, resumed.net.state_dict()[name]), name

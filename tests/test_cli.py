@@ -36,7 +36,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Expected one of {train, predict, evaluate, verify}"),
+        ("", "Expected one of {train, predict, evaluate, study, compare, verify}"),
         ("tarin", "Unrecognized options: tarin; Available subcommands: train, predict, evaluate"),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
@@ -148,7 +148,8 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"]] + [[each, "--help"] for each in ("train", "predict", "evaluate", "verify")],
+    [["--help"]]
+    + [[each, "--help"] for each in ("train", "predict", "evaluate", "study", "compare", "verify")],
 )
 def test_help_exits_with_0_and_explains_on_standard_output(
     capsys: pytest.CaptureFixture[str], arguments: list[str]

@@ -1,9 +1,10 @@
 import dataclasses
+import json
 from typing import Any
 
 import pytest
 
-from tinydigits.config import Augmentation, TrainConfig
+from tinydigits.config import Augmentation, Light, TrainConfig
 from tinydigits.errors import InputError
 
 
@@ -16,13 +17,22 @@ def test_defaults_are_the_classic_recipe() -> None:
 
 
 def test_a_config_survives_being_written_and_read() -> None:
-    config = TrainConfig(seed=3, lr=0.02, augmentation=Augmentation(shear=0))
+    config = TrainConfig(
+        seed=3,
+        lr=0.02,
+        augmentation=Augmentation(shear=0),
+        light=Light(level=0.1, patches=2),
+        shares=(0.5, 0.1),
+    )
     assert TrainConfig.from_dict(config.to_dict()) == config
+    assert TrainConfig.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 
-@pytest.mark.parametrize("values", [{"epoch": 3}, {"augmentation": {"rotate": 3}}])
+@pytest.mark.parametrize(
+    "values", [{"epoch": 3}, {"augmentation": {"rotate": 3}}, {"light": {"lamp": 1}}]
+)
 def test_unknown_options_are_refused_by_name(values: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match=r"unknown option (epoch|rotate) .*expected"):
+    with pytest.raises(InputError, match=r"unknown option (epoch|rotate|lamp) .*expected"):
         TrainConfig.from_dict(values)
 
 
@@ -43,6 +53,13 @@ def test_unknown_options_are_refused_by_name(values: dict[str, Any]) -> None:
         ("dropout", 1.0),
         ("dropout", -0.1),
         ("val", -1),
+        ("muon_lr", 0.0),
+        ("label_smoothing", 1.0),
+        ("label_smoothing", -0.1),
+        ("still_epochs", -1),
+        ("shares", ()),
+        ("shares", (0.5, 0.0)),
+        ("shares", (1.1,)),
     ],
 )
 def test_values_out_of_range_are_refused_with_the_flag_to_mend(option: str, value: float) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from tinydigits.seeds import derive
+from tinydigits.errors import InputError
+from tinydigits.seeds import derive, parse_seeds
 
 
 def test_streams_stay_what_they_are() -> None:
@@ -31,3 +32,41 @@ def test_different_paths_never_share_a_stream(
 
 def test_seeds_fit_every_generator() -> None:
     assert all(0 <= derive(seed, "x") < 2**63 for seed in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("7", (7,)),
+        ("0-3", (0, 1, 2, 3)),
+        ("7-9, 3,0", (0, 3, 7, 8, 9)),
+        ("5-5", (5,)),
+        ("0-99999", tuple(range(100_000))),
+    ],
+)
+def test_a_list_of_seeds_is_read(text: str, seeds: tuple[int, ...]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "--seeds  holds '', expected seeds such as 0-99 or 0,3,7-9"),
+        ("1,,2", "--seeds 1,,2 holds ''"),
+        ("-3", "--seeds -3 holds '-3'"),
+        ("0--3", "holds '0--3'"),
+        ("1.5", "holds '1.5'"),
+        ("all", "holds 'all'"),
+        ("²", "holds '²'"),
+        ("9-7", "--seeds 9-7 goes down from 9 to 7: give 7-9"),
+        ("0,3,0", "--seeds 0,3,0 lists a seed twice"),
+        ("0-5,3", "--seeds 0-5,3 lists a seed twice"),
+        ("0-100000", "--seeds 0-100000 lists more than 100,000 seeds: give fewer"),
+        ("0-999999999999999999", "lists more than 100,000 seeds"),
+        (f"0-{'9' * 5000}", "holds '0-999"),
+    ],
+)
+def test_a_wrong_list_of_seeds_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_seeds(text)
+    assert message in str(refused.value)

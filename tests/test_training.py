@@ -1,17 +1,22 @@
 import dataclasses
 from collections.abc import Iterable
 
+import numpy as np
 import pytest
 import torch
+from scipy.fft import dctn
 from torch import Tensor
+from torch.nn import functional
 from torch.optim.lr_scheduler import OneCycleLR
 
 from tinydigits import training
-from tinydigits.config import Augmentation, TrainConfig
+from tinydigits.augment import NONE as STILL
+from tinydigits.config import Augmentation, Light, TrainConfig
 from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.evaluation import infer, report
 from tinydigits.hardware import Compute, choose
+from tinydigits.model import normalise
 from tinydigits.training import Split, State, fit, start
 
 
@@ -132,7 +137,7 @@ def test_schedule_is_one_cycle_from_peak_over_10_down_to_a_hundredth_of_that(
 
     def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
         for batch in batches:
-            rates.append(state.optimizer.param_groups[0]["lr"])
+            rates.append(state.optimizers[0].param_groups[0]["lr"])
             yield batch
 
     list(fit(state, digits, small, progress=watch))
@@ -147,6 +152,125 @@ def test_schedule_is_one_cycle_from_peak_over_10_down_to_a_hundredth_of_that(
         reference.step()
         schedule.step()
     assert rates == pytest.approx(expected)
+
+
+def visits(drawn: Dataset, config: TrainConfig, compute: Compute) -> list[list[int]]:
+    """Return the digits that each epoch sees, in their order, before its steps change losses."""
+    seen: list[list[int]] = []
+
+    def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
+        kept = list(batches)
+        seen.append(torch.cat(kept).tolist())
+        return kept
+
+    state, digits = prepared(drawn, config, compute)
+    list(fit(state, digits, config, progress=watch))
+    return seen
+
+
+def test_later_epochs_see_their_share_of_the_digits_with_the_largest_losses(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    config = dataclasses.replace(small, epochs=3, shares=(0.5, 0.1))
+    state, digits = prepared(drawn, config, compute)
+    losses: list[Tensor] = []
+    seen: list[list[int]] = []
+
+    def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
+        kept = list(batches)
+        losses.append(state.losses.clone())
+        seen.append(torch.cat(kept).tolist())
+        return kept
+
+    list(fit(state, digits, config, progress=watch))
+    assert [len(set(each)) for each in seen] == [len(each) for each in seen] == [250, 50, 50]
+    for before, chosen in zip(losses[1:], seen[1:], strict=True):
+        assert set(chosen) == set(before.topk(50).indices.tolist())
+        assert chosen != sorted(chosen, key=before.__getitem__)
+        assert chosen != sorted(chosen)
+    assert set(seen[1]) <= set(seen[0])
+    assert seen[0] != visits(drawn, dataclasses.replace(config, seed=1), compute)[0]
+
+
+def test_losses_are_those_of_the_digits_when_they_were_last_seen(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    config = dataclasses.replace(small, epochs=1, batch_size=500, dropout=0.0, lr=1e-12, val=100)
+    still = dataclasses.replace(config, augmentation=Augmentation(0, 0, 0, 0))
+    state, digits = prepared(drawn, still, compute)
+    state.net.train()
+    with torch.no_grad():
+        logits = state.net(normalise(digits.train.images))
+    next(fit(state, digits, still))
+    expected = functional.cross_entropy(logits, digits.train.labels.long(), reduction="none")
+    torch.testing.assert_close(state.losses, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_the_schedules_end_with_the_last_step_of_shared_epochs(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    config = dataclasses.replace(small, epochs=3, shares=(0.5, 0.25, 0.1), optimizer="muon")
+    state, digits = prepared(drawn, config, compute)
+    list(fit(state, digits, config))
+    assert len(state.schedulers) == 2
+    for scheduler in state.schedulers:
+        assert scheduler.last_epoch == scheduler.total_steps == 4 + 2 + 1
+
+
+def test_still_epochs_are_the_last_and_keep_their_light(
+    drawn: Dataset, small: TrainConfig, compute: Compute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strengths: list[Augmentation] = []
+    lights: list[tuple[Light, int]] = []
+
+    def moved(images: Tensor, strength: Augmentation, **_: torch.Generator) -> Tensor:
+        strengths.append(strength)
+        return images.float()
+
+    def lit(images: Tensor, strength: Light, *, generator: torch.Generator) -> Tensor:
+        lights.append((strength, generator.initial_seed()))
+        return images
+
+    monkeypatch.setattr(training, "augment", moved)
+    monkeypatch.setattr(training, "relight", lit)
+    config = dataclasses.replace(
+        small, epochs=4, batch_size=500, still_epochs=1, light=Light(level=0.2)
+    )
+    state, digits = prepared(drawn, config, compute)
+    list(fit(state, digits, config))
+    assert strengths == [config.augmentation] * 3 + [STILL]
+    assert {strength for strength, _ in lights} == {Light(level=0.2)}
+    assert len({seed for _, seed in lights}) == 4
+
+
+def test_smoothed_labels_make_the_net_less_sure(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    plain = dataclasses.replace(small, epochs=8, augmentation=Augmentation(0, 0, 0, 0))
+    smooth = dataclasses.replace(plain, label_smoothing=0.3)
+    sure, less = (
+        torch.softmax(infer(trained(drawn, each, compute).net, drawn.train.images), dim=1)
+        for each in (plain, smooth)
+    )
+    assert less.amax(dim=1).mean() < sure.amax(dim=1).mean() - 0.1
+
+
+def test_cosine_filters_are_orthonormal_and_smooth(
+    drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    config = dataclasses.replace(small, first_filters="cosine")
+    state, _ = prepared(drawn, config, compute)
+    kernels = state.net.get_parameter("layers.conv1.weight").detach().flatten(1)
+    torch.testing.assert_close(kernels @ kernels.T, torch.eye(8))
+    # SciPy's transform of each kernel has a single coefficient, and none is the finest.
+    for kernel in kernels.view(8, 3, 3).numpy():
+        coefficients = np.abs(dctn(kernel, norm="ortho"))
+        assert (coefficients > 1e-6).sum() == 1
+        assert coefficients[2, 2] < 1e-6
+    other, _ = prepared(drawn, small, compute)
+    for name, value in state.net.state_dict().items():
+        same = torch.equal(value, other.net.state_dict()[name])
+        assert same != name.startswith("layers.conv1."), name
 
 
 def test_dropout_rate_is_the_configs(drawn: Dataset, small: TrainConfig, compute: Compute) -> None:

@@ -4,6 +4,7 @@ import gzip
 import json
 import sys
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,12 +86,16 @@ def evaluate(
 
 def _assess(net: Net, task: Task, damage: bool) -> Assessment:
     tested = report(infer(net, task.digits.images), task.digits.labels)
-    return Assessment(task, tested, _damaged_accuracies(net, task.digits) if damage else None)
+    if not damage:
+        return Assessment(task, tested, corruptions=None)
+    kinds = tqdm(KINDS, desc="damaging", unit="kind", leave=False, disable=None)
+    return Assessment(task, tested, damaged_accuracies(net, task.digits, kinds))
 
 
-def _damaged_accuracies(net: Net, digits: Digits) -> dict[str, float]:
+def damaged_accuracies(net: Net, digits: Digits, kinds: Iterable[str] = KINDS) -> dict[str, float]:
+    """Return a net's accuracy in per cent under each kind of damage, the same for every net."""
     accuracies = {}
-    for kind in tqdm(KINDS, desc="damaging", unit="kind", leave=False, disable=None):
+    for kind in kinds:
         images = torch.from_numpy(corrupt(digits.images.numpy(), kind, seed=SEED))
         accuracies[kind] = report(infer(net, images), digits.labels).accuracy
     return accuracies

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from tinydigits.config import Augmentation
+from tinydigits.fields import POINTS, smooth
 
 NONE = Augmentation(rotation=0, translation=0, scale=0, shear=0)
 
@@ -21,14 +22,19 @@ def augment(images: Tensor, strength: Augmentation, *, generator: torch.Generato
     """
     if strength == NONE:
         return images.float()
-    matrices = _draw(len(images), strength, generator)
-    return _warp(images.float(), matrices.to(images.device))
+    # Drawn row by row, so that an image's values do not depend on how many follow it.
+    bends = 2 * POINTS * POINTS if strength.elastic else 0
+    signed = 2 * torch.rand(len(images), 5 + bends, generator=generator).to(images.device) - 1
+    matrices = _matrices(signed[:, :5], strength)
+    bend = _bend(strength.elastic * signed[:, 5:], images.shape[-1]) if strength.elastic else 0
+    return _warp(images.float(), matrices, bend)
 
 
-def _draw(count: int, strength: Augmentation, generator: torch.Generator) -> Tensor:
-    """Return (count, 2, 3) affine matrices from output to input coordinates, -1 to 1 a side."""
-    # (count, 5) draws row by row, so an image's values do not depend on how many follow it.
-    signed = 2 * torch.rand(count, 5, generator=generator) - 1
+def _matrices(signed: Tensor, strength: Augmentation) -> Tensor:
+    """Return (N, 2, 3) affine matrices from output to input coordinates, -1 to 1 a side.
+
+    Takes (N, 5) numbers from -1 to 1: for angle, scale, shear and the shift along either axis.
+    """
     angle = signed[:, 0] * math.radians(strength.rotation)
     scale = 1 + signed[:, 1] * strength.scale
     shear = torch.tan(signed[:, 2] * math.radians(strength.shear))
@@ -40,8 +46,18 @@ def _draw(count: int, strength: Augmentation, generator: torch.Generator) -> Ten
     return torch.cat([linear, offset], dim=2)
 
 
-def _warp(images: Tensor, matrices: Tensor) -> Tensor:
+def _bend(signed: Tensor, side: int) -> Tensor:
+    """Return (N, side, side, 2) displacements of the grid, smooth over the picture.
+
+    Takes (N, 2 * POINTS * POINTS) displacements in pixels. The elastic distortions of Simard et al.
+    (2003), from a coarse lattice instead of blurred noise.
+    """
+    pixels = smooth(signed.reshape(-1, POINTS * POINTS), side, side)
+    return pixels.view(-1, 2, side, side).permute(0, 2, 3, 1) * (2 / side)
+
+
+def _warp(images: Tensor, matrices: Tensor, bend: Tensor | float = 0) -> Tensor:
     shape = [len(images), 1, *images.shape[1:]]
     grid = functional.affine_grid(matrices, shape, align_corners=False)
-    warped: Tensor = functional.grid_sample(images.unsqueeze(1), grid, align_corners=False)
+    warped: Tensor = functional.grid_sample(images.unsqueeze(1), grid + bend, align_corners=False)
     return warped.squeeze(1)

@@ -50,8 +50,9 @@ def save_last(directory: Path, state: State, origin: Origin) -> None:
         InputError: the file cannot be written; an older one of that name stays whole.
     """
     training = {
-        "optimizer_state_dict": state.optimizer.state_dict(),
-        "scheduler_state_dict": state.scheduler.state_dict(),
+        "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
+        "scheduler_state_dicts": [each.state_dict() for each in state.schedulers],
+        "losses": state.losses,
         "history": [dataclasses.asdict(result) for result in state.history],
     }
     _write(directory / LAST, _model(state, origin) | training)
@@ -177,8 +178,15 @@ def resume(directory: Path, state: State, origin: Origin) -> None:
     try:
         _refuse_other_run(path, content, origin)
         state.net.load_state_dict(content["model_state_dict"])
-        state.optimizer.load_state_dict(content["optimizer_state_dict"])
-        state.scheduler.load_state_dict(content["scheduler_state_dict"])
+        for optimizer, values in zip(
+            state.optimizers, content["optimizer_state_dicts"], strict=True
+        ):
+            optimizer.load_state_dict(values)
+        for scheduler, values in zip(
+            state.schedulers, content["scheduler_state_dicts"], strict=True
+        ):
+            scheduler.load_state_dict(values)
+        state.losses.copy_(content["losses"])
         state.history = [EpochResult(**result) for result in content["history"]]
     except KeyError as error:
         raise InputError(f"{path} lacks {error}: it is no run to resume; start afresh") from error

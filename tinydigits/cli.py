@@ -18,6 +18,8 @@ import tyro
 from tinydigits import __version__
 from tinydigits.config import TrainConfig
 from tinydigits.errors import InputError
+from tinydigits.recipes import RECIPES, Recipe, options_of
+from tinydigits.seeds import parse_seeds
 
 
 def _data_dir() -> Path:
@@ -28,6 +30,8 @@ def _data_dir() -> Path:
 class Train:
     """Train the net and write checkpoints, curves and a report."""
 
+    recipe: Recipe = "classic"
+    """What to train for; options given beside it change it."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
     data_dir: Path = field(default_factory=_data_dir)
     """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
@@ -122,10 +126,82 @@ class Evaluate:
         )
 
 
+@dataclass(frozen=True)
+class Study:
+    """Train many seeds of one recipe: a line for each, then mean, spread and interval.
+
+    The same command goes on where it was stopped, and with more seeds it adds them.
+    """
+
+    seeds: str
+    """Which seeds to train, such as 0-99 or 0,3,7-9."""
+    out: Path
+    """Folder to write to: config.json, environment.json, and a line a seed in runs.jsonl."""
+    recipe: Recipe = "classic"
+    """What to train for; options given beside it change it."""
+    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
+    data_dir: Path = field(default_factory=_data_dir)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+    workers: int | None = None
+    """Processes to train in, one thread each; as many as there are cores where not given."""
+    dask: str | None = None
+    """Address of a Dask scheduler whose workers train instead, such as tcp://127.0.0.1:8786."""
+    corruptions: bool = False
+    """Measure the accuracy under fifteen kinds of damage too."""
+
+    def __post_init__(self) -> None:
+        parse_seeds(self.seeds)
+        if self.config.seed != TrainConfig.seed:
+            raise InputError(
+                f"--seed {self.config.seed} is for a single run: name the seeds of a study with "
+                "--seeds alone"
+            )
+        if self.workers is not None and (self.workers < 1 or self.dask is not None):
+            raise InputError(
+                f"--workers is {self.workers}, but must be at least 1, and left out with --dask"
+            )
+
+    def run(self) -> int:
+        """Run the seeds."""
+        from tinydigits.study import study
+        from tinydigits.workers import cluster, local
+
+        study(
+            self.config,
+            parse_seeds(self.seeds),
+            local(self.workers) if self.dask is None else cluster(self.dask),
+            data_dir=self.data_dir,
+            out=self.out,
+            damage=self.corruptions,
+        )
+        return 0
+
+
+@dataclass(frozen=True)
+class Compare:
+    """Compare two studies seed by seed: difference, interval, p-value, seeds needed for more."""
+
+    a: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="A")]
+    """Folder of the study to compare with."""
+    b: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="B")]
+    """Folder of the other study."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def run(self) -> int:
+        """Compare the two."""
+        from tinydigits.comparison import compare
+
+        compare(self.a, self.b, as_json=self.json)
+        return 0
+
+
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Study, tyro.conf.subcommand("study")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
 )
 
@@ -154,14 +230,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Verify:
+def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Study | Compare | Verify:
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            command: Train | Predict | Evaluate | Verify = tyro.cli(
+            command: Train | Predict | Evaluate | Study | Compare | Verify = tyro.cli(
                 Command,
                 prog="tinydigits",
-                args=arguments,
+                args=_with_recipe(arguments),
                 config=(tyro.conf.FlagCreatePairsOff,),
             )
     except SystemExit as stop:
@@ -169,6 +245,16 @@ def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Verify:
             raise
         raise InputError(_one_line(complaint.getvalue())) from None
     return command
+
+
+def _with_recipe(arguments: list[str]) -> list[str]:
+    """Put the options of the recipe that is named, if any, before the others, which win."""
+    for number, argument in enumerate(arguments):
+        flag, _, value = argument.partition("=")
+        name = value or "".join(arguments[number + 1 : number + 2])
+        if flag == "--recipe" and name in RECIPES:
+            return [*arguments[:1], *options_of(name), *arguments[1:]]
+    return arguments
 
 
 def _one_line(box: str) -> str:

@@ -10,6 +10,9 @@ from tinydigits.errors import InputError
 Source = Literal["auto", "mnist", "synthetic"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
+Optimiser = Literal["adam", "muon"]
+Schedule = Literal["cosine", "linear"]
+Filters = Literal["random", "cosine"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Augmentation:
     """Largest change of size: 0.1 draws factors between 0.9 and 1.1."""
     shear: float = 10.0
     """Largest slant either way, in degrees."""
+    elastic: float = 0.0
+    """Largest shift along each axis, in pixels, at sixteen points between which the rest bends."""
 
     def __post_init__(self) -> None:
         _require(
@@ -45,6 +50,31 @@ class Augmentation:
 
 
 @dataclass(frozen=True)
+class Light:
+    """How far each training image's light may change; every image draws its own values, uniformly.
+
+    Nothing changes by default: white digits on black, as in MNIST.
+    """
+
+    level: float = 0.0
+    """Largest rise of the whole background, as a share of white."""
+    unevenness: float = 0.0
+    """Largest further rise in places, smooth over the picture, as a share of white."""
+    contrast: float = 0.0
+    """Largest loss of contrast: 0.6 keeps between 40 and 100 %."""
+    blur: float = 0.0
+    """Largest share of a blurred copy (binomial, 9x9 pixels) in the picture."""
+    sharpening: float = 0.0
+    """Largest multiple by which the difference to that copy is added instead."""
+    outline: float = 0.0
+    """Largest share of that copy taken away, in half of the pictures, which leaves the edges."""
+    noise: float = 0.0
+    """Largest standard deviation of every pixel's own noise, as a share of white."""
+    patches: int = 0
+    """Rectangles that may lie over the picture, each in half of the pictures, of any grey."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides what a training run computes; the defaults are the classic recipe."""
 
@@ -60,8 +90,18 @@ class TrainConfig:
     """The schedule starts at lr / div_factor."""
     final_div_factor: float = 100.0
     """The schedule ends at lr / div_factor / final_div_factor."""
+    schedule: Schedule = "cosine"
+    """How the learning rate rises over the first 30 % of the steps and falls after."""
+    first_filters: Filters = "random"
+    """What the first convolution starts as: random kernels, or patterns of cosines."""
+    optimizer: Optimiser = "adam"
+    """Adam for all parameters, or Muon for the convolutions' kernels and Adam for the rest."""
+    muon_lr: float = 0.04
+    """Peak learning rate of Muon, which follows the same schedule."""
     weight_decay: float = 1e-5
     """Adam's L2 penalty."""
+    label_smoothing: float = 0.0
+    """Share of each target that is spread evenly over the ten digits."""
     dropout: float = 0.1
     """Share of activations dropped after each of the first two blocks."""
     val: int = 5_000
@@ -73,6 +113,12 @@ class TrainConfig:
     precision: Precision = "auto"
     """Arithmetic of a training step; auto is bf16 where the processor has it natively."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+    light: Light = field(default_factory=Light)
+    still_epochs: int = 0
+    """Last epochs that see the digits where they are, without augmentation."""
+    shares: tuple[float, ...] = (1.0,)
+    """Share of the digits that each epoch sees, the last one for all that follow: those with the
+    largest losses when they were last seen."""
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
@@ -85,7 +131,15 @@ class TrainConfig:
         )
         _require(0 <= self.weight_decay < math.inf, "weight-decay", self.weight_decay, "at least 0")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
+        _require(
+            0 <= self.label_smoothing < 1, "label-smoothing", self.label_smoothing, "from 0 to 1"
+        )
+        _require(_positive(self.muon_lr), "muon-lr", self.muon_lr, "above 0, such as 0.04")
         _require(self.val >= 0, "val", self.val, "at least 0")
+        _require(self.still_epochs >= 0, "still-epochs", self.still_epochs, "at least 0")
+        for share in self.shares:
+            _require(0 < share <= 1, "shares", share, "above 0 and at most 1")
+        _require(len(self.shares) > 0, "shares", math.nan, "at least one share, such as 1.0")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as nested dicts of built-in types."""
@@ -99,10 +153,14 @@ class TrainConfig:
             InputError: a key is unknown, or a value is out of range.
         """
         values = dict(values)
-        augmentation = dict(values.pop("augmentation", {}))
-        _refuse_unknown(Augmentation, augmentation)
+        for name, group in (("augmentation", Augmentation), ("light", Light)):
+            options = dict(values.get(name, {}))
+            _refuse_unknown(group, options)
+            values[name] = group(**options)
         _refuse_unknown(cls, values)
-        return cls(**values, augmentation=Augmentation(**augmentation))
+        if "shares" in values:
+            values["shares"] = tuple(values["shares"])  # JSON has lists only
+        return cls(**values)
 
 
 def _positive(value: float) -> bool:

@@ -1,5 +1,7 @@
 """What goes wrong because of what the user gave."""
 
+import sys
+
 
 class InputError(Exception):
     """A wrong input: the message says what was found, what was expected and what to type.
@@ -14,3 +16,9 @@ class NoDigit(InputError):  # noqa: N818 - it is an answer as much as an error
 
 class SeveralDigits(NoDigit):
     """A picture holds more than one digit."""
+
+
+def warn(message: str | None) -> None:
+    """Print one line of warning on standard error, where there is something to warn of."""
+    if message:
+        print(f"warning: {message}", file=sys.stderr)

@@ -1,8 +1,10 @@
 """What the machine offers: device, arithmetic, and a description for every record."""
 
+import ctypes
 import os
 import platform
-from contextlib import AbstractContextManager
+import sys
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,6 +81,21 @@ def _native_bf16(device: torch.device) -> bool:
         capabilities = torch.cpu.get_capabilities()
         return any(capabilities.get(name) for name in ("avx512_bf16", "amx_bf16", "bf16"))
     return False
+
+
+def keep_freed_memory() -> None:
+    """Have the process keep the memory that it frees, for its next allocations of that size.
+
+    Every training step frees tens of megabytes and asks for them again at once. Where the C library
+    is glibc, it would hand them back to the system each time, and thousands of page faults a step
+    take a third of the time. Elsewhere nothing changes.
+    """
+    mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in malloc.h
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            libc = ctypes.CDLL("libc.so.6")
+            libc.mallopt(mmap_threshold, 2**30)
+            libc.mallopt(trim_threshold, 2**31 - 1)
 
 
 def environment(compute: Compute) -> dict[str, Any]:

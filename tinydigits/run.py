@@ -1,7 +1,6 @@
 """One training run, from the digits to the report: what ``python train.py`` does."""
 
 import json
-import math
 import sys
 import tempfile
 from dataclasses import asdict, replace
@@ -14,13 +13,12 @@ from tqdm import tqdm
 from tinydigits import checkpoint, hardware, plots
 from tinydigits.checkpoint import FINAL, LAST, Origin
 from tinydigits.config import TrainConfig
-from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Dataset, load_dataset
-from tinydigits.errors import InputError
+from tinydigits.errors import warn
 from tinydigits.evaluation import Report, infer, report
 from tinydigits.files import write_atomically
 from tinydigits.model import parameter_count
-from tinydigits.training import EpochResult, Split, State, fit, start
+from tinydigits.training import EpochResult, Split, State, check_batch_size, fit, split, start
 
 
 def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> Report:
@@ -44,7 +42,7 @@ def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
     compute = hardware.choose(config.device, config.precision)
     size = config.batch_size
     dataset = load_dataset(config.data, data_dir, synthetic_counts=(size, size))
-    _check_batch_size(config, len(dataset.train))
+    check_batch_size(config, len(dataset.train))
     one_batch = replace(dataset, train=dataset.train[:size], test=dataset.test[:size])
     once = replace(config, epochs=1, val=0)
     with tempfile.TemporaryDirectory() as folder:
@@ -57,7 +55,7 @@ def train_on(
     dataset: Dataset, config: TrainConfig, compute: hardware.Compute, *, out: Path, resume: bool
 ) -> Report:
     """Train on digits at hand; otherwise as ``train``, without naming the files at the end."""
-    digits = _split(dataset, config)
+    digits = split(dataset.train, config)
     origin = Origin(config, dataset.name, dataset.warning)
     state = start(config, len(digits.train), compute)
     _prepare(out, state, origin, resume)
@@ -65,7 +63,6 @@ def train_on(
     bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
     try:
         for result in fit(state, digits, config, progress=bar):
-            _refuse_divergence(result, config)
             best = _keep(out, state, origin)
             print(_line(result, best), flush=True)
     except KeyboardInterrupt:
@@ -77,25 +74,8 @@ def train_on(
     net = checkpoint.load_net(model)
     tested = report(infer(net, dataset.test.images), dataset.test.labels)
     _finish(out, state, origin, tested)
-    _warn(origin.warning)
+    warn(origin.warning)
     return tested
-
-
-def _split(dataset: Dataset, config: TrainConfig) -> Split:
-    total = len(dataset.train)
-    if config.val >= total:
-        raise InputError(
-            f"--val {config.val} leaves no digit to train on: expected fewer than {total}"
-        )
-    _check_batch_size(config, total - config.val)
-    return Split(*hold_out(dataset.train, config.val))
-
-
-def _check_batch_size(config: TrainConfig, digits: int) -> None:
-    if config.batch_size > digits:
-        raise InputError(
-            f"--batch-size {config.batch_size} is larger than the set: expected at most {digits}"
-        )
 
 
 def _prepare(out: Path, state: State, origin: Origin, resume: bool) -> None:
@@ -112,7 +92,7 @@ def _prepare(out: Path, state: State, origin: Origin, resume: bool) -> None:
 
 
 def _announce(dataset: Dataset, digits: Split, state: State) -> None:
-    _warn(dataset.warning)
+    warn(dataset.warning)
     print(
         f"{dataset.name}: {len(digits.train):,} digits to train on, {len(digits.validation):,} "
         f"held out, {len(dataset.test):,} to test ({dataset.origin})"
@@ -123,19 +103,6 @@ def _announce(dataset: Dataset, digits: Split, state: State) -> None:
         f"{compute['precision']} with {compute['threads']} threads",
         flush=True,
     )
-
-
-def _warn(warning: str | None) -> None:
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
-
-
-def _refuse_divergence(result: EpochResult, config: TrainConfig) -> None:
-    if not math.isfinite(result.train_loss):
-        raise InputError(
-            f"training diverged in epoch {result.epoch}: its loss is {result.train_loss}, expected "
-            f"a number; --lr {config.lr:g} is too large, try --lr 0.01"
-        )
 
 
 def _keep(out: Path, state: State, origin: Origin) -> bool:

@@ -1,4 +1,4 @@
-"""Named random streams: every random choice names what it is for, and where it stands.
+"""Seeds, and the random streams named after them: each says what it is for, and where it stands.
 
 Sums such as ``seed + epoch`` give 10 seeds x 20 epochs only 29 different streams and so correlate
 the runs of a study. A hash of the whole path gives every (seed, purpose, epoch) its own, and since
@@ -7,6 +7,11 @@ streams are derived, not stored, a resumed run draws exactly what the uninterrup
 
 import hashlib
 import json
+import re
+
+from tinydigits.errors import InputError
+
+MOST = 100_000  # seeds in a list: more are a slip of the keyboard
 
 
 def derive(seed: int, *path: str | int) -> int:
@@ -17,3 +22,28 @@ def derive(seed: int, *path: str | int) -> int:
     """
     name = json.dumps([seed, *path]).encode()
     return int.from_bytes(hashlib.sha256(name).digest()[:8], "big") >> 1
+
+
+def parse_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds that a text such as ``0-9`` or ``0,3,7-9`` lists, ascending.
+
+    Raises:
+        InputError: the text is no such list, a range goes down, or a seed is there twice.
+    """
+    ranges = [_range(part.strip(), text) for part in text.split(",")]
+    if sum(map(len, ranges)) > MOST:
+        raise InputError(f"--seeds {text} lists more than {MOST:,} seeds: give fewer")
+    seeds = sorted(seed for each in ranges for seed in each)
+    if len(set(seeds)) < len(seeds):
+        raise InputError(f"--seeds {text} lists a seed twice: give each once, such as 0,3,7-9")
+    return tuple(seeds)
+
+
+def _range(part: str, text: str) -> range:
+    found = re.fullmatch(r"([0-9]{1,18})(?:-([0-9]{1,18}))?", part)
+    if not found:
+        raise InputError(f"--seeds {text} holds {part!r}, expected seeds such as 0-99 or 0,3,7-9")
+    first, last = int(found[1]), int(found[2] or found[1])
+    if last < first:
+        raise InputError(f"--seeds {text} goes down from {first} to {last}: give {last}-{first}")
+    return range(first, last + 1)

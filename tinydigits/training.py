@@ -5,6 +5,7 @@ Python runs for a single image. Whoever calls ``fit`` decides what to do with a 
 stop: a test takes ``next(fit(...))``.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,18 +13,26 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
+from tinydigits.augment import NONE as STILL
 from tinydigits.augment import augment
 from tinydigits.config import TrainConfig
-from tinydigits.data.batches import order
+from tinydigits.data.batches import hold_out, order
 from tinydigits.data.dataset import Digits
+from tinydigits.errors import InputError
 from tinydigits.evaluation import Report, infer, report
-from tinydigits.hardware import Compute
+from tinydigits.hardware import Compute, keep_freed_memory
+from tinydigits.light import relight
 from tinydigits.model import Net, normalise
+from tinydigits.optimizers import optimizers_for
 from tinydigits.seeds import derive
 
 Batches = Iterable[Tensor]
+CROP = (
+    2  # pixels at every edge that the cropped epochs leave out: MNIST's digits fill the middle 20
+)
 
 
 @dataclass(frozen=True)
@@ -48,9 +57,11 @@ class State:
     """All that changes while training: what ``last.pth`` keeps."""
 
     net: Net
-    optimizer: torch.optim.Optimizer
-    scheduler: OneCycleLR
+    optimizers: list[Optimizer]
+    schedulers: list[OneCycleLR]
     compute: Compute
+    losses: Tensor
+    """Of every training digit when it was last seen, in nats; 0 before."""
     history: list[EpochResult] = field(default_factory=list)
 
     @property
@@ -67,24 +78,85 @@ class Split:
     validation: Digits
 
 
+def split(digits: Digits, config: TrainConfig) -> Split:
+    """Return the digits to train on and those that ``config`` holds out.
+
+    Raises:
+        InputError: too few digits are left for the options.
+    """
+    if config.val >= len(digits):
+        raise InputError(
+            f"--val {config.val} leaves no digit to train on: expected fewer than {len(digits)}"
+        )
+    check_batch_size(config, len(digits) - config.val)
+    return Split(*hold_out(digits, config.val))
+
+
+def check_batch_size(config: TrainConfig, digits: int) -> None:
+    """Refuse batches that are larger than the set.
+
+    Raises:
+        InputError: they are.
+    """
+    if config.batch_size > digits:
+        raise InputError(
+            f"--batch-size {config.batch_size} is larger than the set: expected at most {digits}"
+        )
+
+
 def start(config: TrainConfig, digits: int, compute: Compute) -> State:
     """Return the state before the first step of training on ``digits`` digits."""
+    keep_freed_memory()
     with torch.random.fork_rng(_cuda(compute)):
         torch.manual_seed(derive(config.seed, "weights"))
         net = Net(config.dropout)
+    if config.first_filters == "cosine":
+        _start_with_cosines(net)
     # torch's annotations lack the argument.
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
-    optimizer = torch.optim.Adam(
-        net.parameters(), lr=config.lr, weight_decay=config.weight_decay, fused=True
-    )
-    scheduler = OneCycleLR(
-        optimizer,
-        max_lr=config.lr,
-        total_steps=config.epochs * -(-digits // config.batch_size),
-        div_factor=config.div_factor,
-        final_div_factor=config.final_div_factor,
-    )
-    return State(net, optimizer, scheduler, compute)
+    optimizers = optimizers_for(net, config)
+    schedulers = [
+        OneCycleLR(
+            optimizer,
+            max_lr=optimizer.defaults["lr"],
+            total_steps=_steps(config, digits),
+            div_factor=config.div_factor,
+            final_div_factor=config.final_div_factor,
+            anneal_strategy="cos" if config.schedule == "cosine" else "linear",
+            cycle_momentum=config.optimizer == "adam",
+        )
+        for optimizer in optimizers
+    ]
+    losses = torch.zeros(digits, device=compute.device)
+    return State(net, optimizers, schedulers, compute, losses)
+
+
+@torch.no_grad()
+def _start_with_cosines(net: Net) -> None:
+    """Make the first convolution's kernels eight of the nine 3x3 cosine patterns (DCT-II).
+
+    They are what the principal components of small patches of pictures look like, so that the net
+    need not find them first; the finest pattern, a chequerboard, is left out. Whitening filters
+    from the training data do the same for CIFAR-10 in github.com/KellerJordan/cifar10-airbench.
+    """
+    weight, bias = (net.get_parameter(f"layers.conv1.{name}") for name in ("weight", "bias"))
+    place = torch.arange(3)
+    waves = torch.cos(math.pi * (place + 0.5) * place.unsqueeze(1) / 3)
+    waves = waves / waves.norm(dim=1, keepdim=True)
+    patterns = torch.einsum("iy,jx->ijyx", waves, waves).flatten(0, 1)
+    weight.copy_(patterns[: len(weight)].unsqueeze(1))
+    bias.zero_()
+
+
+def _steps(config: TrainConfig, digits: int) -> int:
+    counts = (_count(config, digits, epoch) for epoch in range(config.epochs))
+    return sum(-(-count // config.batch_size) for count in counts)
+
+
+def _count(config: TrainConfig, digits: int, epoch: int) -> int:
+    """Return how many of the digits an epoch sees."""
+    share = config.shares[min(epoch, len(config.shares) - 1)]
+    return max(1, round(share * digits))
 
 
 def fit(
@@ -99,11 +171,15 @@ def fit(
     Every random stream is derived from the seed and the epoch, so that going on from a saved state
     gives the very weights of an uninterrupted run. ``progress`` wraps each epoch's batches, as tqdm
     does.
+
+    Raises:
+        InputError: training diverged; the state is then of no use.
     """
     train = digits.train.to(state.compute.device)
     while state.epoch < config.epochs:
         began = time.perf_counter()
         loss, accuracy = _train_epoch(state, train, config, progress)
+        _refuse_divergence(state.epoch, loss, config)
         held_out = _validate(state.net, digits.validation)
         result = EpochResult(
             epoch=state.epoch,
@@ -118,6 +194,14 @@ def fit(
         yield result
 
 
+def _refuse_divergence(epoch: int, loss: float, config: TrainConfig) -> None:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"training diverged in epoch {epoch}: its loss is {loss}, expected a number; --lr "
+            f"{config.lr:g} is too large, try --lr 0.01"
+        )
+
+
 def _train_epoch(
     state: State,
     digits: Digits,
@@ -125,34 +209,62 @@ def _train_epoch(
     progress: Callable[[Batches], Batches],
 ) -> tuple[float, float]:
     """Return the epoch's mean loss in nats and its accuracy in per cent."""
-    indices = order(len(digits), seed=config.seed, epoch=state.epoch)
-    moves = torch.Generator().manual_seed(derive(config.seed, "augment", state.epoch))
+    indices = _visits(state, config)
+    view = _view(state, config)
     # Summed on the device: reading a value each step would make a GPU wait for every one.
-    totals = torch.zeros(2, device=state.compute.device)
+    right = torch.zeros((), device=state.compute.device)
     state.net.train()
     with torch.random.fork_rng(_cuda(state.compute)):
         torch.manual_seed(derive(config.seed, "dropout", state.epoch))
         for batch in progress(torch.split(indices, config.batch_size)):
             chosen = digits[batch.to(state.compute.device)]
-            images = augment(chosen.images, config.augmentation, generator=moves)
-            totals += _step(state, normalise(images), chosen.labels.long())
-    loss, right = (totals / len(digits)).tolist()
-    return loss, 100 * right
+            losses, hits = _step(state, config, view(chosen.images), chosen.labels.long())
+            state.losses[batch] = losses
+            right += hits
+    return state.losses[indices].mean().item(), 100 * right.item() / len(indices)
 
 
-def _step(state: State, x: Tensor, y: Tensor) -> Tensor:
-    """Take one optimiser step; return the batch's summed loss and its number of right answers."""
+def _visits(state: State, config: TrainConfig) -> Tensor:
+    """Return the indices of the digits that the next epoch sees, in their order."""
+    shuffled = order(len(state.losses), seed=config.seed, epoch=state.epoch)
+    shuffled = shuffled.to(state.losses.device)
+    count = _count(config, len(shuffled), state.epoch)
+    hardest = state.losses[shuffled].topk(count).indices
+    return shuffled[hardest.sort().values]
+
+
+def _view(state: State, config: TrainConfig) -> Callable[[Tensor], Tensor]:
+    """Return how the next epoch sees a batch of pixels: moved, lit and normalised."""
+    epoch = state.epoch
+    moves, lights = (
+        torch.Generator().manual_seed(derive(config.seed, stream, epoch))
+        for stream in ("augment", "light")
+    )
+    strength = config.augmentation if epoch < config.epochs - config.still_epochs else STILL
+
+    def view(images: Tensor) -> Tensor:
+        moved = augment(images, strength, generator=moves)
+        lit = relight(moved, config.light, generator=lights)
+        return normalise(lit)
+
+    return view
+
+
+def _step(state: State, config: TrainConfig, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Take one optimiser step; return each digit's loss and the number of right answers."""
     x = x.contiguous(memory_format=state.compute.memory_format)
     with state.compute.autocast():
         logits = state.net(x)
     # The loss in fp32: a softmax over bf16 logits would round away small gradients.
-    loss = functional.cross_entropy(logits.float(), y)
-    state.optimizer.zero_grad()
-    torch.autograd.backward(loss)
-    state.optimizer.step()
-    state.scheduler.step()
-    with torch.no_grad():
-        return torch.stack([loss * len(y), (logits.argmax(dim=1) == y).sum()])
+    losses = functional.cross_entropy(
+        logits.float(), y, reduction="none", label_smoothing=config.label_smoothing
+    )
+    state.net.zero_grad()
+    torch.autograd.backward(losses.mean())
+    for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
+        optimizer.step()
+        scheduler.step()
+    return losses.detach(), (logits.argmax(dim=1) == y).sum()
 
 
 def _validate(net: Net, digits: Digits) -> Report | None:

@@ -1,0 +1,80 @@
+"""Time whole trainings: the fast recipe, the classic recipe, and the classic recipe the usual way.
+
+The usual way is that of benchmarks/pipeline.py: the same net, one image at a time through Pillow
+and a ``DataLoader``, fp32, trained by the classic recipe for its ten epochs. A round trains each
+once, one after the other, so that a slow moment of the machine hits all; ratios are taken round by
+round. Imports and reading files are left out; everything from the first step to the final weights
+is in.
+
+    python benchmarks/fast.py --out records/<date>-fast
+"""
+
+import argparse
+import json
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import pipeline  # beside this file; puts the clone on the path
+
+from tinydigits import hardware
+from tinydigits.data.batches import hold_out
+from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.recipes import RECIPES
+
+
+def trainings(digits: Digits, workers: int) -> dict[str, Callable[[], float]]:
+    """Return what to time: each trains once and returns its seconds."""
+    compute = hardware.choose("cpu", "auto")
+    classic, fast = RECIPES["classic"], RECIPES["fast"]
+    learned, _ = hold_out(digits, classic.val)
+    return {
+        "fast": lambda: pipeline.time_tinydigits(digits, fast, compute),
+        "classic": lambda: pipeline.time_tinydigits(digits, classic, compute),
+        "usual way": lambda: pipeline.time_reference(learned, workers, classic.epochs),
+    }
+
+
+def main() -> None:
+    """Run the rounds, print the ratios, and write every figure where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0, help="of the usual way's DataLoader")
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--out", type=Path, help="folder for timing.json")
+    options = parser.parse_args()
+
+    digits = load_dataset("mnist", options.data_dir).train
+    timed = trainings(digits, options.workers)
+    # Once for nothing: the first training also loads parts of PyTorch.
+    timed["fast"]()
+    seconds: dict[str, list[float]] = {name: [] for name in timed}
+    for number in range(options.rounds):
+        for name, train in timed.items():
+            seconds[name].append(train())
+        row = "  ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())
+        print(f"round {number}: {row}", flush=True)
+
+    ratios = [
+        usual / fast for usual, fast in zip(seconds["usual way"], seconds["fast"], strict=True)
+    ]
+    result = {
+        "seconds": {name: [round(value, 3) for value in all_] for name, all_ in seconds.items()},
+        "workers": options.workers,
+        "ratios": [round(ratio, 3) for ratio in ratios],
+        "ratio_median": round(statistics.median(ratios), 3),
+        "environment": hardware.environment(hardware.choose("cpu", "auto")),
+    }
+    print(
+        f"fast: {statistics.median(seconds['fast']):.1f} s, {result['ratio_median']:.1f} times "
+        f"less than the usual way (median of {options.rounds}, {min(ratios):.1f} to "
+        f"{max(ratios):.1f})"
+    )
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "timing.json").write_text(json.dumps(result, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

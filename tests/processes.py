@@ -1,0 +1,53 @@
+"""Programs that tests start, watch and end."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import tinydigits
+
+ROOT = Path(tinydigits.__file__).parent.parent
+LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
+
+
+@contextmanager
+def started(*command: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a Python program in a process group of its own, and end it at last."""
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with process:
+            process.kill()
+
+
+def wait_for(text: str, stream: IO[str] | None) -> str:
+    """Read lines until one holds the text, and return it."""
+    assert stream is not None
+    return next(line for line in stream if text in line)
+
+
+@contextmanager
+def scheduler() -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Run a Dask scheduler, and tell its address."""
+    with started("-m", "dask", "scheduler", *LOOPBACK, "--port", "0") as process:
+        yield process, wait_for("Scheduler at:", process.stderr).split()[-1]
+
+
+@contextmanager
+def worker(address: str, *options: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run a Dask worker of one thread that is killed with this one process."""
+    command = ("-m", "dask", "worker", address, *LOOPBACK, "--no-nanny", "--nthreads", "1")
+    with started(*command, *options, **environment) as process:
+        yield process

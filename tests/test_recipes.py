@@ -1,0 +1,48 @@
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tinydigits.cli import Train, _parse
+from tinydigits.config import TrainConfig
+from tinydigits.recipes import RECIPES, Recipe
+
+
+def given(*arguments: str) -> TrainConfig:
+    command = _parse(["train", *arguments])
+    assert isinstance(command, Train)
+    return command.config
+
+
+def test_classic_is_the_default() -> None:
+    assert given() == given("--recipe", "classic") == RECIPES["classic"] == TrainConfig()
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_the_command_line_names_recipes(recipe: Recipe) -> None:
+    assert given("--recipe", recipe) == given(f"--recipe={recipe}") == RECIPES[recipe]
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_options_beside_a_recipe_win_wherever_they_stand(recipe: Recipe) -> None:
+    expected = dataclasses.replace(RECIPES[recipe], epochs=77, batch_size=5)
+    assert given("--recipe", recipe, "--epochs", "77", "--batch-size", "5") == expected
+    assert given("--epochs", "77", "--batch-size", "5", "--recipe", recipe) == expected
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_recipe_trains_every_seed_with_its_final_net(recipe: Recipe) -> None:
+    config = RECIPES[recipe]
+    assert (config.seed, config.data, config.device, config.precision) == (
+        0,
+        "auto",
+        "auto",
+        "auto",
+    )
+    assert config.val == (5_000 if recipe == "classic" else 0)
+
+
+def test_a_study_takes_the_same_recipes(tmp_path: Path) -> None:
+    for recipe, config in RECIPES.items():
+        study = _parse(["study", "--recipe", recipe, "--seeds", "0-3", "--out", str(tmp_path)])
+        assert study.config == config  # type: ignore[union-attr]

@@ -1,0 +1,48 @@
+"""Recipes: what to train for, as data. Every one of them trains the same 13,034-parameter net."""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from tinydigits.config import Augmentation, TrainConfig
+
+Recipe = Literal["classic", "fast", "best", "robust"]
+
+STILL = Augmentation(rotation=0, translation=0, scale=0, shear=0)
+
+RECIPES: dict[Recipe, TrainConfig] = {
+    # The specification's: every option has its default.
+    "classic": TrainConfig(),
+    # The shortest training whose mean over seeds is above 99.4 %.
+    "fast": TrainConfig(
+        # Half of the digits once; then three times a tenth, those that were hardest: what teaches
+        # the net nothing more is not seen again.
+        epochs=4,
+        shares=(0.5, 0.1),
+        # With 512 a batch there are too few steps; with 128, calls cost more than arithmetic.
+        batch_size=256,
+        # Needs half of the steps that Adam needs to the same accuracy.
+        optimizer="muon",
+        muon_lr=0.04,  # 0.03 to 0.08 differ by less than the seeds do
+        lr=0.005,  # of Adam, for biases and batch norm only; 0.01 is worse
+        schedule="linear",  # better than cosine where there are 200 steps in all
+        first_filters="cosine",  # spares the steps that would find them
+        label_smoothing=0.1,  # keeps gradients of digits that are right already alive
+        dropout=0.0,  # nothing is learned by heart in less than a pass
+        augmentation=STILL,  # for the same reason
+        val=0,  # the last net is kept, so that there is nothing to choose by held-out digits
+    ),
+}
+
+
+def options_of(recipe: Recipe) -> list[str]:
+    """Return the command-line options that turn the defaults into the recipe."""
+    return list(_differences("", TrainConfig().to_dict(), RECIPES[recipe].to_dict()))
+
+
+def _differences(prefix: str, default: dict[str, Any], chosen: dict[str, Any]) -> Iterator[str]:
+    for name, value in chosen.items():
+        if isinstance(value, dict):
+            yield from _differences(f"{prefix}{name}.", default[name], value)
+        elif value != default[name]:
+            yield f"--{prefix}{name}".replace("_", "-")
+            yield from map(str, value if isinstance(value, tuple) else (value,))
