@@ -21,11 +21,18 @@ def optimizers_for(net: nn.Module, config: TrainConfig) -> list[Optimizer]:
         return [_adam(parameters, config)]
     kernels = [each for each in parameters if each.ndim == 4]
     rest = [each for each in parameters if each.ndim != 4]
-    return [Muon(kernels, lr=config.muon_lr), _adam(rest, config)]
+    # Adam's usual memory of squared gradients, a thousand steps, is longer than a short training.
+    return [Muon(kernels, lr=config.muon_lr), _adam(rest, config, memory=0.99)]
 
 
-def _adam(parameters: list[nn.Parameter], config: TrainConfig) -> Adam:
-    return Adam(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
+def _adam(parameters: list[nn.Parameter], config: TrainConfig, memory: float = 0.999) -> Adam:
+    return Adam(
+        parameters,
+        lr=config.lr,
+        betas=(0.9, memory),
+        weight_decay=config.weight_decay,
+        fused=True,
+    )
 
 
 class Muon(Optimizer):

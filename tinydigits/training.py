@@ -156,7 +156,11 @@ def _steps(config: TrainConfig, digits: int) -> int:
 def _count(config: TrainConfig, digits: int, epoch: int) -> int:
     """Return how many of the digits an epoch sees."""
     share = config.shares[min(epoch, len(config.shares) - 1)]
-    return max(1, round(share * digits))
+    if share == 1:
+        return digits
+    # Whole batches: what is left over may be a few digits, whose statistics are noise.
+    batches = max(1, round(share * digits / config.batch_size))
+    return min(batches * config.batch_size, digits)
 
 
 def fit(
