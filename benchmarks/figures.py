@@ -1,0 +1,139 @@
+"""Draw the records: accuracy against training time, and accuracy against parameters.
+
+Every recipe shows the distribution over its seeds and the mean with its 95 % interval, from the
+``runs.jsonl`` of its record. Public results are figures that others have published, each with its
+source below; most are single runs.
+
+    python benchmarks/figures.py --records records --out docs
+"""
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
+
+from tinydigits import ledger  # noqa: E402
+from tinydigits.ledger import Ledger  # noqa: E402
+from tinydigits.recipes import RECIPES  # noqa: E402
+from tinydigits.student import summarise  # noqa: E402
+
+PARAMETERS = 13_034
+COLOURS = ("#7f7f7f", "#d62728", "#1f77b4", "#2ca02c")  # of the recipes, in their order
+BAR = 99.40  # per cent
+DPI = 120
+
+
+class Anchor(NamedTuple):
+    """A published result: accuracy on MNIST's test digits in per cent."""
+
+    name: str
+    accuracy: float
+    parameters: int
+    seconds: float | None
+    protocol: str
+
+
+ANCHORS = (
+    Anchor("tuomaso/train_mnist_fast (GPU)", 99.04, 215_000, 0.76, "mean of 30"),
+    Anchor("sagarigrandhi/EVA4", 99.60, 9_994, None, "one run"),
+    Anchor("TSAI assignments", 99.50, 7_752, None, "one run"),
+    Anchor("the classic of this family", 99.47, 13_808, None, "one run"),
+    Anchor("ruslangrimov", 99.10, 1_936, None, "one run, validation"),
+    Anchor("Matuzas (more than a million)", 99.748, 1_000_000, None, "mean of 20"),
+)
+
+
+def studies(records: Path) -> dict[str, Ledger]:
+    """Return each recipe's newest record."""
+    found: dict[str, Ledger] = {}
+    for recipe in RECIPES:
+        folders = sorted(records.glob(f"*-{recipe}"))
+        if folders:
+            found[recipe] = ledger.read(folders[-1])
+    return found
+
+
+def accuracy_against_time(recipes: dict[str, Ledger]) -> Figure:
+    """Return every run's accuracy against its seconds on one core."""
+    figure, axes = _figure()
+    for (name, study), colour in zip(recipes.items(), COLOURS, strict=False):
+        seconds = [run.seconds_training for run in study.runs]
+        accuracies = list(study.accuracies.values())
+        axes.scatter(seconds, accuracies, s=9, alpha=0.35, color=colour, linewidths=0)
+        _mean(axes, statistics.median(seconds), accuracies, name, colour)
+    for anchor in ANCHORS:
+        if anchor.seconds:
+            _anchor(axes, anchor.seconds, anchor)
+    axes.set_xscale("log")
+    axes.set_xlabel("training time of a seed on one core, two seeds side by side (s)")
+    return figure
+
+
+def accuracy_against_parameters(recipes: dict[str, Ledger]) -> Figure:
+    """Return every recipe's mean and the public results against the net's size."""
+    figure, axes = _figure()
+    for (name, study), colour in zip(recipes.items(), COLOURS, strict=False):
+        _mean(axes, PARAMETERS, list(study.accuracies.values()), name, colour)
+    for anchor in ANCHORS:
+        _anchor(axes, anchor.parameters, anchor)
+    axes.set_xscale("log")
+    axes.set_xlabel("parameters")
+    return figure
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(BAR, color="0.8", linewidth=1, zorder=0)
+    axes.set_ylabel("MNIST test accuracy (%)")
+    return figure, axes
+
+
+def _mean(axes: Axes, x: float, accuracies: list[float], name: str, colour: str) -> None:
+    told = summarise(accuracies)
+    low, high = told.interval or (told.mean, told.mean)
+    axes.errorbar(
+        [x],
+        [told.mean],
+        yerr=[[told.mean - low], [high - told.mean]],
+        fmt="o",
+        color=colour,
+        capsize=4,
+        label=f"{name}: {told.mean:.2f} % (n = {told.n})",
+    )
+    axes.legend(loc="lower right", frameon=False)
+
+
+def _anchor(axes: Axes, x: float, anchor: Anchor) -> None:
+    axes.plot([x], [anchor.accuracy], "x", color="black")
+    text = f" {anchor.name}, {anchor.protocol}"
+    axes.annotate(text, (x, anchor.accuracy), fontsize=7, va="center")
+
+
+def main() -> None:
+    """Draw both pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=Path, default=ROOT / "records")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs")
+    options = parser.parse_args()
+
+    recipes = studies(options.records)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, draw in (
+        ("time", accuracy_against_time),
+        ("parameters", accuracy_against_parameters),
+    ):
+        path = options.out / f"accuracy-{name}.png"
+        draw(recipes).savefig(path, dpi=DPI)
+        print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()
