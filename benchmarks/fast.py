@@ -10,7 +10,6 @@ is in.
 """
 
 import argparse
-import json
 import os
 import statistics
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import pipeline  # beside this file; puts the clone on the path
 from tinydigits import hardware
 from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.files import write_json
 from tinydigits.recipes import RECIPES
 
 
@@ -72,8 +72,7 @@ def main() -> None:
         f"{max(ratios):.1f})"
     )
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "timing.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_json(options.out / "timing.json", result)
 
 
 if __name__ == "__main__":

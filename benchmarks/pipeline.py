@@ -10,7 +10,6 @@ count.
 """
 
 import argparse
-import json
 import math
 import os
 import random
@@ -35,6 +34,7 @@ from tinydigits import hardware  # noqa: E402
 from tinydigits.config import TrainConfig  # noqa: E402
 from tinydigits.data.batches import hold_out  # noqa: E402
 from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
+from tinydigits.files import write_json  # noqa: E402
 from tinydigits.model import MEAN, STD, Net  # noqa: E402
 from tinydigits.training import Split, fit, start  # noqa: E402
 
@@ -159,8 +159,7 @@ def main() -> None:
         f"peak memory {result['peak_megabytes']} MB"
     )
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "result.json").write_text(json.dumps(result, indent=1) + "\n")
+        write_json(options.out / "result.json", result)
 
 
 if __name__ == "__main__":

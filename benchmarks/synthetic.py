@@ -22,6 +22,7 @@ from tinydigits.config import TrainConfig  # noqa: E402
 from tinydigits.data.batches import hold_out  # noqa: E402
 from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
 from tinydigits.evaluation import Report, infer, report  # noqa: E402
+from tinydigits.files import write_json  # noqa: E402
 from tinydigits.training import Split, fit, start  # noqa: E402
 
 
@@ -74,8 +75,8 @@ def _append(out: Path, config: TrainConfig, tested: Report) -> None:
     with (out / "runs.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     environment = hardware.environment(hardware.choose(config.device, config.precision))
-    (out / "environment.json").write_text(json.dumps(environment, indent=1) + "\n")
-    (out / "config.json").write_text(json.dumps(config.to_dict(), indent=1) + "\n")
+    write_json(out / "environment.json", environment)
+    write_json(out / "config.json", config.to_dict())
 
 
 if __name__ == "__main__":

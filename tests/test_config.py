@@ -76,8 +76,30 @@ def test_values_out_of_range_are_refused_with_the_flag_to_mend(option: str, valu
         ("scale", 1),
         ("scale", float("nan")),
         ("shear", 90),
+        ("elastic", -1),
+        ("elastic", float("nan")),
     ],
 )
 def test_augmentation_out_of_range_is_refused(option: str, value: float) -> None:
     with pytest.raises(InputError, match=rf"--augmentation\.{option} is"):
         Augmentation(**{option: value})
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["level", "unevenness", "contrast", "blur", "sharpening", "outline", "noise", "patches"],
+)
+def test_light_out_of_range_is_refused(option: str) -> None:
+    for value in (-1, float("nan")):
+        options: dict[str, Any] = {option: value}
+        with pytest.raises(InputError, match=rf"--light\.{option} is {value}, but must be"):
+            Light(**options)
+
+
+@pytest.mark.parametrize("option", ["level", "unevenness", "contrast", "blur", "outline", "noise"])
+def test_shares_of_light_end_at_one(option: str) -> None:
+    most: dict[str, Any] = {option: 1}
+    over: dict[str, Any] = {option: 1.1}
+    Light(**most)
+    with pytest.raises(InputError, match=rf"--light\.{option} is 1.1, but must be from 0 to 1"):
+        Light(**over)

@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -28,6 +29,15 @@ def test_options_beside_a_recipe_win_wherever_they_stand(recipe: Recipe) -> None
     expected = dataclasses.replace(RECIPES[recipe], epochs=77, batch_size=5)
     assert given("--recipe", recipe, "--epochs", "77", "--batch-size", "5") == expected
     assert given("--epochs", "77", "--batch-size", "5", "--recipe", recipe) == expected
+
+
+def test_every_name_that_the_command_line_takes_has_a_recipe() -> None:
+    assert set(get_args(Recipe)) == set(RECIPES)
+
+
+def test_the_last_of_two_recipes_wins() -> None:
+    assert given("--recipe", "fast", "--recipe=classic") == RECIPES["classic"]
+    assert given("--recipe=classic", "--recipe", "fast") == RECIPES["fast"]
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -26,7 +26,7 @@ def augment(images: Tensor, strength: Augmentation, *, generator: torch.Generato
     bends = 2 * POINTS * POINTS if strength.elastic else 0
     signed = 2 * torch.rand(len(images), 5 + bends, generator=generator).to(images.device) - 1
     matrices = _matrices(signed[:, :5], strength)
-    bend = _bend(strength.elastic * signed[:, 5:], images.shape[-1]) if strength.elastic else 0
+    bend = _bend(strength.elastic * signed[:, 5:], images.shape[-1]) if strength.elastic else None
     return _warp(images.float(), matrices, bend)
 
 
@@ -56,8 +56,10 @@ def _bend(signed: Tensor, side: int) -> Tensor:
     return pixels.view(-1, 2, side, side).permute(0, 2, 3, 1) * (2 / side)
 
 
-def _warp(images: Tensor, matrices: Tensor, bend: Tensor | float = 0) -> Tensor:
+def _warp(images: Tensor, matrices: Tensor, bend: Tensor | None = None) -> Tensor:
     shape = [len(images), 1, *images.shape[1:]]
     grid = functional.affine_grid(matrices, shape, align_corners=False)
-    warped: Tensor = functional.grid_sample(images.unsqueeze(1), grid + bend, align_corners=False)
+    if bend is not None:
+        grid = grid + bend
+    warped: Tensor = functional.grid_sample(images.unsqueeze(1), grid, align_corners=False)
     return warped.squeeze(1)

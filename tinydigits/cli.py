@@ -248,12 +248,15 @@ def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Study | Compare
 
 
 def _with_recipe(arguments: list[str]) -> list[str]:
-    """Put the options of the recipe that is named, if any, before the others, which win."""
-    for number, argument in enumerate(arguments):
+    """Put the options of the recipe that is named last, if any, before the others, which win."""
+    command, rest = arguments[:1], arguments[1:]
+    if command not in (["train"], ["study"]):
+        return arguments
+    for number, argument in reversed(list(enumerate(rest))):
         flag, _, value = argument.partition("=")
-        name = value or "".join(arguments[number + 1 : number + 2])
+        name = value or "".join(rest[number + 1 : number + 2])
         if flag == "--recipe" and name in RECIPES:
-            return [*arguments[:1], *options_of(name), *arguments[1:]]
+            return [*command, *options_of(name), *rest]
     return arguments
 
 

@@ -47,6 +47,9 @@ class Augmentation:
             self.shear,
             "at least 0 and below 90 degrees",
         )
+        _require(
+            0 <= self.elastic < math.inf, "augmentation.elastic", self.elastic, "at least 0 pixels"
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,14 @@ class Light:
     """Largest standard deviation of every pixel's own noise, as a share of white."""
     patches: int = 0
     """Rectangles that may lie over the picture, each in half of the pictures, of any grey."""
+
+    def __post_init__(self) -> None:
+        for name in ("level", "unevenness", "contrast", "blur", "outline", "noise"):
+            _require(
+                0 <= getattr(self, name) <= 1, f"light.{name}", getattr(self, name), "from 0 to 1"
+            )
+        _require(0 <= self.sharpening < math.inf, "light.sharpening", self.sharpening, "at least 0")
+        _require(self.patches >= 0, "light.patches", self.patches, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -132,14 +143,20 @@ class TrainConfig:
         _require(0 <= self.weight_decay < math.inf, "weight-decay", self.weight_decay, "at least 0")
         _require(0 <= self.dropout < 1, "dropout", self.dropout, "at least 0 and below 1")
         _require(
-            0 <= self.label_smoothing < 1, "label-smoothing", self.label_smoothing, "from 0 to 1"
+            0 <= self.label_smoothing < 1,
+            "label-smoothing",
+            self.label_smoothing,
+            "at least 0 and below 1",
         )
         _require(_positive(self.muon_lr), "muon-lr", self.muon_lr, "above 0, such as 0.04")
         _require(self.val >= 0, "val", self.val, "at least 0")
         _require(self.still_epochs >= 0, "still-epochs", self.still_epochs, "at least 0")
-        for share in self.shares:
-            _require(0 < share <= 1, "shares", share, "above 0 and at most 1")
-        _require(len(self.shares) > 0, "shares", math.nan, "at least one share, such as 1.0")
+        _require(
+            len(self.shares) > 0 and all(0 < share <= 1 for share in self.shares),
+            "shares",
+            " ".join(map(str, self.shares)) or "empty",
+            "one or more shares above 0 and at most 1, such as 1.0",
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the options as nested dicts of built-in types."""
@@ -167,7 +184,7 @@ def _positive(value: float) -> bool:
     return 0 < value < math.inf
 
 
-def _require(valid: bool, option: str, found: float, expected: str) -> None:
+def _require(valid: bool, option: str, found: float | str, expected: str) -> None:
     if not valid:
         raise InputError(f"--{option} is {found}, but must be {expected}")
 

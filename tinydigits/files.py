@@ -1,8 +1,10 @@
 """Files that are either whole or not there."""
 
+import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from tinydigits.errors import InputError
 
@@ -34,6 +36,15 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise InputError(
             f"cannot write {path}: {reason}; give a folder that can be written and has room"
         ) from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON, the way ``write_atomically`` does.
+
+    Raises:
+        InputError: as there.
+    """
+    write_atomically(path, f"{json.dumps(content, indent=1)}\n".encode())
 
 
 def _umask() -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tinydigits.config import TrainConfig
 from tinydigits.errors import InputError
-from tinydigits.files import write_atomically
+from tinydigits.files import write_atomically, write_json
 
 CONFIG, ENVIRONMENT, RUNS = "config.json", "environment.json", "runs.jsonl"
 
@@ -100,7 +100,7 @@ def begin(
     described = {"dataset": config.data, "warning": warning, **options}
     for name, content in ((ENVIRONMENT, environment), (CONFIG, described)):
         if not _content(folder / name):
-            write_atomically(folder / name, f"{json.dumps(content, indent=1)}\n".encode())
+            write_json(folder / name, content)
     whole, newline, half = _content(folder / RUNS).rpartition(b"\n")
     if half:  # what a crash left; its seed runs again
         write_atomically(folder / RUNS, whole + newline)

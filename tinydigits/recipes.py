@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from tinydigits.config import Augmentation, TrainConfig
 
-Recipe = Literal["classic", "fast", "best", "robust"]
+Recipe = Literal["classic", "fast"]
 
 RECIPES: dict[Recipe, TrainConfig] = {
     # The specification's: every option has its default.

@@ -1,6 +1,5 @@
 """One training run, from the digits to the report: what ``python train.py`` does."""
 
-import json
 import sys
 import tempfile
 from dataclasses import asdict, replace
@@ -16,7 +15,7 @@ from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.errors import warn
 from tinydigits.evaluation import Report, infer, report
-from tinydigits.files import write_atomically
+from tinydigits.files import write_atomically, write_json
 from tinydigits.model import parameter_count
 from tinydigits.training import EpochResult, Split, State, check_batch_size, fit, split, start
 
@@ -133,8 +132,7 @@ def _line(result: EpochResult, best: bool) -> str:
 def _finish(out: Path, state: State, origin: Origin, tested: Report) -> None:
     curves = plots.curves(state.history, origin.warning)
     write_atomically(out / FINAL / "curves.png", curves)
-    content = json.dumps(_report(state, origin, tested), indent=1)
-    write_atomically(out / FINAL / "report.json", f"{content}\n".encode())
+    write_json(out / FINAL / "report.json", _report(state, origin, tested))
     seconds = [result.seconds for result in state.history]
     print(f"test: {tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)")
     print(f"time: {sum(seconds):.1f} s of training, {sum(seconds) / len(seconds):.1f} s an epoch")

@@ -30,9 +30,6 @@ from tinydigits.optimizers import optimizers_for
 from tinydigits.seeds import derive
 
 Batches = Iterable[Tensor]
-CROP = (
-    2  # pixels at every edge that the cropped epochs leave out: MNIST's digits fill the middle 20
-)
 
 
 @dataclass(frozen=True)
@@ -221,7 +218,7 @@ def _train_epoch(
     with torch.random.fork_rng(_cuda(state.compute)):
         torch.manual_seed(derive(config.seed, "dropout", state.epoch))
         for batch in progress(torch.split(indices, config.batch_size)):
-            chosen = digits[batch.to(state.compute.device)]
+            chosen = digits[batch]
             losses, hits = _step(state, config, view(chosen.images), chosen.labels.long())
             state.losses[batch] = losses
             right += hits
