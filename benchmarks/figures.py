@@ -54,7 +54,7 @@ def studies(records: Path) -> dict[str, Ledger]:
     """Return each recipe's newest record."""
     found: dict[str, Ledger] = {}
     for recipe in RECIPES:
-        folders = sorted(records.glob(f"*-{recipe}"))
+        folders = sorted(path.parent for path in records.glob(f"*-{recipe}/{ledger.CONFIG}"))
         if folders:
             found[recipe] = ledger.read(folders[-1])
     return found
@@ -71,8 +71,7 @@ def accuracy_against_time(recipes: dict[str, Ledger]) -> Figure:
     for anchor in ANCHORS:
         if anchor.seconds:
             _anchor(axes, anchor.seconds, anchor)
-    axes.set_xscale("log")
-    axes.set_xlabel("training time of a seed on one core, two seeds side by side (s)")
+    _finish(axes, "training time of a seed on one core, two seeds side by side (s)")
     return figure
 
 
@@ -83,8 +82,7 @@ def accuracy_against_parameters(recipes: dict[str, Ledger]) -> Figure:
         _mean(axes, PARAMETERS, list(study.accuracies.values()), name, colour)
     for anchor in ANCHORS:
         _anchor(axes, anchor.parameters, anchor)
-    axes.set_xscale("log")
-    axes.set_xlabel("parameters")
+    _finish(axes, "parameters")
     return figure
 
 
@@ -108,13 +106,27 @@ def _mean(axes: Axes, x: float, accuracies: list[float], name: str, colour: str)
         capsize=4,
         label=f"{name}: {told.mean:.2f} % (n = {told.n})",
     )
-    axes.legend(loc="lower right", frameon=False)
 
 
 def _anchor(axes: Axes, x: float, anchor: Anchor) -> None:
     axes.plot([x], [anchor.accuracy], "x", color="black")
-    text = f" {anchor.name}, {anchor.protocol}"
-    axes.annotate(text, (x, anchor.accuracy), fontsize=7, va="center")
+    axes.annotate(
+        f"{anchor.name}, {anchor.protocol}",
+        (x, anchor.accuracy),
+        xytext=(0, 6),
+        textcoords="offset points",
+        fontsize=7,
+        ha="center",
+    )
+
+
+def _finish(axes: Axes, label: str) -> None:
+    axes.set_xscale("log")
+    axes.margins(x=0.3, y=0.1)  # the texts are centred on their points
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
+    axes.set_xlabel(label)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 
 
 def main() -> None:
