@@ -16,6 +16,7 @@ import pytest
 import tinydigits
 from tests.conftest import ROOT
 from tests.pictures import drawn
+from tinydigits.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text()
 WORKFLOW = (ROOT / ".github" / "workflows" / "model_checks.yml").read_text()
@@ -101,7 +102,7 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "tinydigits/py.typed" in names
     assert "tinydigits/data/mnist.py" in names
-    assert "tinydigits/weights/classic.pth" in names
+    assert {f"tinydigits/weights/{recipe}.pth" for recipe in RECIPES} <= set(names)
     assert {name.partition("/")[0] for name in names} == {
         "tinydigits",
         f"tinydigits-{tinydigits.__version__}.dist-info",
@@ -142,6 +143,9 @@ def test_every_command_of_the_readme_works(
         run(["make", target, f"VENV={sys.prefix}", f"ARGS={short}"], clone, **environment)
     elif command.startswith("pip install "):
         request.getfixturevalue("installed")
+    elif command.startswith("tinydigits study "):
+        short = " --seeds 0-1 --epochs 1 --shares 0.01"
+        run(str(request.getfixturevalue("installed") / command) + short, clone, **environment)
     elif command.startswith("tinydigits "):
         printed = run(str(request.getfixturevalue("installed") / command), clone, **environment)
         # What the README shows below a command is what the command prints.

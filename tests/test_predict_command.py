@@ -19,6 +19,7 @@ from tests.pictures import drawn, side_by_side
 from tinydigits import reading
 from tinydigits.cli import main
 from tinydigits.prediction import WEIGHTS
+from tinydigits.recipes import DEFAULT
 
 
 @pytest.fixture(autouse=True)
@@ -124,7 +125,7 @@ def test_what_the_net_saw_is_saved(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_checkpoint_can_be_named(capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copy(WEIGHTS, "mine.pth")
+    shutil.copy(WEIGHTS / f"{DEFAULT}.pth", "mine.pth")
     assert lines(capsys, "scans") == lines(capsys, "scans", "--model", "mine.pth")
 
 
@@ -205,7 +206,7 @@ def test_a_phones_picture_with_a_second_one_inside_is_read(
         (["gone.png"], "gone.png: No such file or directory; expected a whole picture file"),
         (["*.bmp"], "no file fits *.bmp: expected a pattern such as"),
         (["empty"], "empty holds no picture: expected files such as .png or .jpg"),
-        (["scans", "--model", "gone.pth"], "cannot read gone.pth"),
+        (["scans", "--model", "gone.pth"], "there is no gone.pth: expected the path of a checkpoint or one of classic, fast"),
         (["scans", "--model", "scans/0.png"], "scans/0.png is not a PyTorch file"),
         (["scans", "--save-inputs", "scans/0.png"], "cannot write scans/0.png/0000-0.png"),
         ([], "no picture given: expected files, folders, patterns, or - for stdin"),

@@ -1,6 +1,6 @@
 """Answers from Python: what may be given, what comes back."""
 
-import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +10,10 @@ import torch
 import tinydigits
 from tests.pictures import drawn, side_by_side
 from tinydigits import InputError, NoDigit
-from tinydigits.config import TrainConfig
-from tinydigits.data.dataset import Digits
 from tinydigits.errors import SeveralDigits
 from tinydigits.model import Net
 from tinydigits.prediction import WEIGHTS, Picture
+from tinydigits.recipes import DEFAULT
 
 
 def test_images_arrays_and_paths_give_the_same_answer(tmp_path: Path) -> None:
@@ -70,13 +69,17 @@ def test_what_is_wrong_says_which_picture(tmp_path: Path) -> None:
         tinydigits.predict([np.zeros(784)])
 
 
-def test_the_shipped_net_is_the_one_of_its_report(real: tuple[Digits, Digits]) -> None:
-    told = json.loads(WEIGHTS.with_suffix(".json").read_text())
-    # Seed 0, all digits, the last epoch: planned, not picked.
-    config = TrainConfig.from_dict(told["config"])
-    assert config == TrainConfig(seed=0, val=0, data=config.data)
-    assert torch.load(WEIGHTS)["epoch"] == config.epochs - 1
-    tested = tinydigits.report(tinydigits.infer(tinydigits.load(), real[1].images), real[1].labels)
-    assert tested.wrong_indices == told["wrong_indices"]
-    assert tested.accuracy == pytest.approx(told["test_accuracy"])
-    assert tested.accuracy > 99.4
+def test_a_net_is_named_by_its_recipe_or_its_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert tinydigits.load() is tinydigits.load(DEFAULT)
+    shutil.copy(WEIGHTS / "classic.pth", tmp_path / "fast")
+    monkeypatch.chdir(tmp_path)
+    weights = {
+        name: tinydigits.load(name).get_parameter("layers.conv1.weight")
+        for name in ("classic", "fast", "./fast")
+    }
+    assert torch.equal(weights["./fast"], weights["classic"])
+    assert not torch.equal(weights["fast"], weights["classic"])
+    with pytest.raises(InputError, match=r"there is no slow: expected .* one of classic, fast"):
+        tinydigits.load("slow")

@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.processes import scheduler, started, wait_for, worker
 from tinydigits import ledger, study, workers
-from tinydigits.assessment import damaged_accuracies
+from tinydigits.assessment import accuracies, damaged
 from tinydigits.checkpoint import load_net
 from tinydigits.cli import Study, main
 from tinydigits.config import TrainConfig
@@ -49,9 +49,11 @@ def no_pool() -> Iterator[Pool]:
 @pytest.fixture(autouse=True)
 def _few_digits(drawn: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(study, "load_dataset", lambda *_: drawn)
-    study._dataset.cache_clear()
+    for kept in (study._dataset, study._damaged_test):
+        kept.cache_clear()
     yield
-    study._dataset.cache_clear()
+    for kept in (study._dataset, study._damaged_test):
+        kept.cache_clear()
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_a_seed_gives_what_train_gives(tmp_path: Path, drawn: Dataset) -> None:
     assert line["wrong_indices"] == tested.wrong_indices
     assert (line["wrong"], line["accuracy"]) == (tested.wrong, tested.accuracy)
     net = load_net(tmp_path / "run" / "final" / "model_epoch_0.pth")
-    assert line["corruptions"] == damaged_accuracies(net, drawn.test)
+    assert line["corruptions"] == accuracies(net, damaged(drawn.test))
     assert list(line["corruptions"]) == list(KINDS)
 
 

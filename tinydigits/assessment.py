@@ -4,8 +4,8 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def evaluate(
     paths: tuple[Path, ...],
     *,
     data_dir: Path,
-    model: Path | None,
+    model: str,
     as_json: bool,
     plots: Path | None,
     damage: bool,
@@ -89,16 +89,21 @@ def _assess(net: Net, task: Task, damage: bool) -> Assessment:
     if not damage:
         return Assessment(task, tested, corruptions=None)
     kinds = tqdm(KINDS, desc="damaging", unit="kind", leave=False, disable=None)
-    return Assessment(task, tested, damaged_accuracies(net, task.digits, kinds))
+    return Assessment(task, tested, accuracies(net, damaged(task.digits, kinds)))
 
 
-def damaged_accuracies(net: Net, digits: Digits, kinds: Iterable[str] = KINDS) -> dict[str, float]:
-    """Return a net's accuracy in per cent under each kind of damage, the same for every net."""
-    accuracies = {}
+def damaged(digits: Digits, kinds: Iterable[str] = KINDS) -> Iterator[tuple[str, Digits]]:
+    """Yield each kind of damage and the digits that it leaves, the same for every net."""
     for kind in kinds:
         images = torch.from_numpy(corrupt(digits.images.numpy(), kind, seed=SEED))
-        accuracies[kind] = report(infer(net, images), digits.labels).accuracy
-    return accuracies
+        yield kind, replace(digits, images=images)
+
+
+def accuracies(net: Net, sets: Iterable[tuple[str, Digits]]) -> dict[str, float]:
+    """Return a net's accuracy in per cent on each set."""
+    return {
+        name: report(infer(net, digits.images), digits.labels).accuracy for name, digits in sets
+    }
 
 
 def _task(paths: tuple[Path, ...], data_dir: Path) -> Task:

@@ -18,7 +18,7 @@ import tyro
 from tinydigits import __version__
 from tinydigits.config import TrainConfig
 from tinydigits.errors import InputError
-from tinydigits.recipes import RECIPES, Recipe, options_of
+from tinydigits.recipes import DEFAULT, RECIPES, Recipe, options_of
 from tinydigits.seeds import parse_seeds
 
 
@@ -80,8 +80,8 @@ class Predict:
 
     pictures: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders, patterns such as 'scans/*.png', or - for standard input."""
-    model: Path | None = None
-    """Checkpoint to use instead of the net that comes with tinydigits."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
+    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
     json: bool = False
     """Print one JSON object a line: file, digit, probability, top."""
     save_inputs: Path | None = None
@@ -103,8 +103,8 @@ class Evaluate:
     sub-folders 0 to 9."""
     data_dir: Path = field(default_factory=_data_dir)
     """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
-    model: Path | None = None
-    """Checkpoint to use instead of the net that comes with tinydigits."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
+    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
     json: bool = False
     """Print one JSON object."""
     plots: Path | None = None

@@ -16,8 +16,9 @@ from tinydigits.checkpoint import load_net
 from tinydigits.errors import InputError
 from tinydigits.evaluation import infer
 from tinydigits.model import Net
+from tinydigits.recipes import DEFAULT, RECIPES
 
-WEIGHTS = Path(__file__).parent / "weights" / "classic.pth"
+WEIGHTS = Path(__file__).parent / "weights"
 
 Picture = Image.Image | npt.ArrayLike | str | Path
 
@@ -47,18 +48,27 @@ class Prediction:
         return self.probabilities[self.digit]
 
 
-def load(path: Path | str | None = None) -> Net:
-    """Return a trained net, on the CPU, in evaluation mode: a checkpoint's, or the package's own.
+def load(model: Path | str = DEFAULT) -> Net:
+    """Return a trained net, on the CPU, in evaluation mode.
+
+    A recipe's name stands for the net that comes with the package; anything else is the path of a
+    checkpoint, as ``./best`` is of a file with such a name.
 
     Raises:
-        InputError: the file is no checkpoint of this net.
+        InputError: there is no such net, or the file is no checkpoint of this one.
     """
-    return load_net(path) if path else _own()
+    if model in RECIPES:
+        return _own(str(model))
+    if not Path(model).exists():
+        raise InputError(
+            f"there is no {model}: expected the path of a checkpoint or one of {', '.join(RECIPES)}"
+        )
+    return load_net(model)
 
 
 @cache
-def _own() -> Net:
-    return load_net(WEIGHTS)
+def _own(recipe: str) -> Net:
+    return load_net(WEIGHTS / f"{recipe}.pth")
 
 
 def predict(images: Picture | Iterable[Picture], *, model: Net | None = None) -> list[Prediction]:

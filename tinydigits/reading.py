@@ -25,7 +25,7 @@ BATCH = 64  # pictures answered at once: lines appear in time, and the net still
 TOP = 3  # answers listed in --json
 
 
-def read(names: tuple[str, ...], *, model: Path | None, as_json: bool, inputs: Path | None) -> int:
+def read(names: tuple[str, ...], *, model: str, as_json: bool, inputs: Path | None) -> int:
     """Print the digit in each picture; return 0, or 1 where some and 2 where none was answered.
 
     A picture that cannot be answered gets a line on standard error, and the rest go on.

@@ -31,6 +31,10 @@ RECIPES: dict[Recipe, TrainConfig] = {
     ),
 }
 
+# Of the trained nets that come with the package: the surest on damaged pictures among those above
+# 99.4 % on MNIST as it is, since people's pictures have shadows, noise and blur. Figures: records/.
+DEFAULT: Recipe = "classic"
+
 
 def options_of(recipe: Recipe) -> list[str]:
     """Return the command-line options that turn the defaults into the recipe."""

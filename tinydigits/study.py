@@ -14,15 +14,15 @@ import torch
 from tqdm import tqdm
 
 from tinydigits import hardware, ledger
-from tinydigits.assessment import damaged_accuracies
+from tinydigits.assessment import accuracies, damaged
 from tinydigits.config import Source, TrainConfig
-from tinydigits.data.dataset import Dataset, load_dataset
+from tinydigits.data.dataset import Dataset, Digits, load_dataset
 from tinydigits.errors import InputError, warn
 from tinydigits.evaluation import infer, report
 from tinydigits.ledger import Run
 from tinydigits.model import Net
 from tinydigits.student import Summary, summarise
-from tinydigits.training import State, fit, split, start
+from tinydigits.training import fit, split, start
 from tinydigits.workers import Pool
 
 BAR = 99.40  # per cent: what the project asks of a run
@@ -118,7 +118,19 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
         digits = split(dataset.train, config)
         state = start(config, len(digits.train), hardware.choose(config.device, config.precision))
         list(fit(state, digits, config))
-        return _tested(state, dataset, config.seed, damage)
+        # On the CPU and laid out as a checkpoint is loaded: the figures are those of `train`.
+        net = Net()
+        net.load_state_dict(state.net.state_dict())
+        tested = report(infer(net, dataset.test.images), dataset.test.labels)
+        sets = _damaged_test(config.data, data_dir) if damage else None
+        return Run(
+            seed=config.seed,
+            accuracy=round(tested.accuracy, 4),
+            wrong=tested.wrong,
+            wrong_indices=tested.wrong_indices,
+            seconds_training=round(sum(result.seconds for result in state.history), 3),
+            corruptions=accuracies(net, sets) if sets else None,
+        )
 
 
 @lru_cache(maxsize=1)
@@ -126,19 +138,10 @@ def _dataset(source: Source, data_dir: Path) -> Dataset:
     return load_dataset(source, data_dir)
 
 
-def _tested(state: State, dataset: Dataset, seed: int, damage: bool) -> Run:
-    # On the CPU and laid out as a checkpoint is loaded, so that the figures are those of `train`.
-    net = Net()
-    net.load_state_dict(state.net.state_dict())
-    tested = report(infer(net, dataset.test.images), dataset.test.labels)
-    return Run(
-        seed=seed,
-        accuracy=round(tested.accuracy, 4),
-        wrong=tested.wrong,
-        wrong_indices=tested.wrong_indices,
-        seconds_training=round(sum(result.seconds for result in state.history), 3),
-        corruptions=damaged_accuracies(net, dataset.test) if damage else None,
-    )
+@lru_cache(maxsize=1)
+def _damaged_test(source: Source, data_dir: Path) -> list[tuple[str, Digits]]:
+    """Return the test digits under each kind of damage: drawn once, not once a seed."""
+    return list(damaged(_dataset(source, data_dir).test))
 
 
 def _keep_each(ended: Iterable[Run], runs: list[Run], out: Path, *, todo: int, total: int) -> None:
