@@ -206,7 +206,7 @@ def test_a_phones_picture_with_a_second_one_inside_is_read(
         (["gone.png"], "gone.png: No such file or directory; expected a whole picture file"),
         (["*.bmp"], "no file fits *.bmp: expected a pattern such as"),
         (["empty"], "empty holds no picture: expected files such as .png or .jpg"),
-        (["scans", "--model", "gone.pth"], "there is no gone.pth: expected the path of a checkpoint or one of classic, fast"),
+        (["scans", "--model", "gone.pth"], "there is no gone.pth: expected"),
         (["scans", "--model", "scans/0.png"], "scans/0.png is not a PyTorch file"),
         (["scans", "--save-inputs", "scans/0.png"], "cannot write scans/0.png/0000-0.png"),
         ([], "no picture given: expected files, folders, patterns, or - for stdin"),
