@@ -12,6 +12,7 @@ is in.
 import argparse
 import os
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pipeline  # beside this file; puts the clone on the path
 from tinydigits import hardware
 from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.errors import exit_code
 from tinydigits.files import write_json
 from tinydigits.recipes import RECIPES
 
@@ -76,4 +78,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

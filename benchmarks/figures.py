@@ -20,6 +20,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tinydigits import ledger  # noqa: E402
+from tinydigits.errors import exit_code  # noqa: E402
 from tinydigits.ledger import Ledger  # noqa: E402
 from tinydigits.recipes import RECIPES  # noqa: E402
 from tinydigits.student import summarise  # noqa: E402
@@ -148,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

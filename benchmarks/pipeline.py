@@ -34,6 +34,7 @@ from tinydigits import hardware  # noqa: E402
 from tinydigits.config import TrainConfig  # noqa: E402
 from tinydigits.data.batches import hold_out  # noqa: E402
 from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
+from tinydigits.errors import exit_code  # noqa: E402
 from tinydigits.files import write_json  # noqa: E402
 from tinydigits.model import MEAN, STD, Net  # noqa: E402
 from tinydigits.training import Split, fit, start  # noqa: E402
@@ -163,4 +164,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(exit_code(main))

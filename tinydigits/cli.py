@@ -17,7 +17,7 @@ import tyro
 
 from tinydigits import __version__
 from tinydigits.config import TrainConfig
-from tinydigits.errors import InputError
+from tinydigits.errors import InputError, exit_code
 from tinydigits.recipes import DEFAULT, RECIPES, Recipe, options_of
 from tinydigits.seeds import parse_seeds
 
@@ -218,10 +218,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"tinydigits {__version__}")
         return 0
     try:
-        return _parse(given).run()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+        return exit_code(lambda: _parse(given).run())
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

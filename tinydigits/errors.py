@@ -1,6 +1,7 @@
 """What goes wrong because of what the user gave."""
 
 import sys
+from collections.abc import Callable
 
 
 class InputError(Exception):
@@ -22,3 +23,12 @@ def warn(message: str | None) -> None:
     """Print one line of warning on standard error, where there is something to warn of."""
     if message:
         print(f"warning: {message}", file=sys.stderr)
+
+
+def exit_code(run: Callable[[], int | None]) -> int:
+    """Run a command; return its exit code, or 2 where an input is wrong, told in one line."""
+    try:
+        return run() or 0
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
