@@ -87,7 +87,17 @@ def test_augmentation_out_of_range_is_refused(option: str, value: float) -> None
 
 @pytest.mark.parametrize(
     "option",
-    ["level", "unevenness", "contrast", "blur", "sharpening", "outline", "noise", "patches"],
+    [
+        "level",
+        "unevenness",
+        "contrast",
+        "blur",
+        "sharpening",
+        "outline",
+        "noise",
+        "patches",
+        "share",
+    ],
 )
 def test_light_out_of_range_is_refused(option: str) -> None:
     for value in (-1, float("nan")):
@@ -96,7 +106,9 @@ def test_light_out_of_range_is_refused(option: str) -> None:
             Light(**options)
 
 
-@pytest.mark.parametrize("option", ["level", "unevenness", "contrast", "blur", "outline", "noise"])
+@pytest.mark.parametrize(
+    "option", ["level", "unevenness", "contrast", "blur", "outline", "noise", "share"]
+)
 def test_shares_of_light_end_at_one(option: str) -> None:
     most: dict[str, Any] = {option: 1}
     over: dict[str, Any] = {option: 1.1}

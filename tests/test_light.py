@@ -90,13 +90,11 @@ def test_lighter_stays_lighter_where_only_light_changes(images: Tensor) -> None:
     assert (after >= before - 1e-3).all()
 
 
-def mixed(images: Tensor, amount: float) -> np.ndarray:
-    """Blur with SciPy, the independent reference, and mix."""
-    bell = np.array([comb(8, k) for k in range(9)]) / 2**8
-    kernel = np.outer(bell, bell)[None]
-    pixels = images.numpy()
-    blurred = ndimage.convolve(pixels, kernel, mode="constant")
-    return np.asarray(np.clip(pixels + amount * (blurred - pixels), 0, 255))
+def mixed(pixels: np.ndarray, amount: float, axis: int) -> np.ndarray:
+    """Blur along an axis with SciPy, the independent reference, and mix."""
+    bell = np.array([comb(16, k) for k in range(17)]) / 2**16
+    blurred = ndimage.convolve1d(pixels, bell, axis=axis, mode="constant")
+    return np.asarray(pixels + amount * (blurred - pixels))
 
 
 @pytest.mark.parametrize(("blur", "sharpening"), [(1.0, 0.0), (0.0, 2.0), (0.7, 2.0)])
@@ -104,11 +102,31 @@ def test_focus_lies_between_scipys_blur_and_its_unsharp_mask(
     images: Tensor, blur: float, sharpening: float
 ) -> None:
     focused = relight(images, Light(blur=blur, sharpening=sharpening), generator=generator())
-    sizes = 1 + 2 + 16 + 1 + 784
-    first = torch.rand(len(images), sizes, generator=generator())[:, 0]
-    for image, result, number in zip(images, focused, first.tolist(), strict=True):
-        expected = mixed(image[None], number * (blur + sharpening) - sharpening)[0]
-        np.testing.assert_allclose(result.numpy(), expected, atol=0.01)
+    sizes = 1 + 3 + 2 + 16 + 1 + 784
+    drawn = torch.rand(len(images), sizes, generator=generator())[:, 1:3]
+    assert (drawn[:, 0] - drawn[:, 1]).abs().max() > 0.5
+    for image, result, numbers in zip(images, focused, drawn.tolist(), strict=True):
+        expected = image.numpy()
+        for axis, number in enumerate(numbers):
+            expected = mixed(expected, number * (blur + sharpening) - sharpening, axis)
+        expected = expected.clip(0, 255)
+        np.testing.assert_allclose(result.numpy(), 255 * expected / expected.max(), atol=0.02)
+
+
+def test_outlines_keep_edges_and_lose_the_middle_of_half_of_the_images() -> None:
+    disc = black(2000)
+    disc[:, 6:22, 6:22] = 255
+    lit = relight(disc, Light(outline=1), generator=generator()) / 255
+    middle, edge = lit[:, 13, 13], lit[:, 6, 13]
+    assert abs((middle == 1).float().mean().item() - 0.5) < 0.05
+    assert middle.min() < 0.1
+    assert edge.min() > 0.3
+    assert (lit.amax(dim=(1, 2)) == 1).all()
+
+
+def test_the_rest_of_the_images_stays_as_it_is() -> None:
+    lit = relight(black(4000), Light(level=0.5, share=0.7), generator=generator())
+    assert abs((lit == 0).all(dim=(1, 2)).float().mean().item() - 0.3) < 0.03
 
 
 def test_noise_has_the_deviation_it_names() -> None:

@@ -66,18 +66,22 @@ class Light:
     contrast: float = 0.0
     """Largest loss of contrast: 0.6 keeps between 40 and 100 %."""
     blur: float = 0.0
-    """Largest share of a blurred copy (binomial, 9x9 pixels) in the picture."""
+    """Largest share of a blurred copy (binomial, 17 pixels) in the picture, along either axis by
+    itself."""
     sharpening: float = 0.0
     """Largest multiple by which the difference to that copy is added instead."""
     outline: float = 0.0
-    """Largest share of that copy taken away, in half of the pictures, which leaves the edges."""
+    """Largest share of a copy blurred along both axes that is taken away, in half of the pictures,
+    which leaves the edges."""
     noise: float = 0.0
     """Largest standard deviation of every pixel's own noise, as a share of white."""
     patches: int = 0
     """Rectangles that may lie over the picture, each in half of the pictures, of any grey."""
+    share: float = 1.0
+    """Share of the pictures that all this may happen to; the others stay as they are."""
 
     def __post_init__(self) -> None:
-        for name in ("level", "unevenness", "contrast", "blur", "outline", "noise"):
+        for name in ("level", "unevenness", "contrast", "blur", "outline", "noise", "share"):
             _require(
                 0 <= getattr(self, name) <= 1, f"light.{name}", getattr(self, name), "from 0 to 1"
             )

@@ -28,38 +28,42 @@ def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> T
     if strength == NONE:
         return images
     count, height, width = images.shape
-    sizes = [2, PATCH * strength.patches, 2, POINTS * POINTS, 1, height * width]
+    sizes = [1, 3, PATCH * strength.patches, 2, POINTS * POINTS, 1, height * width]
     numbers = torch.rand(count, sum(sizes), generator=generator).to(images.device)
-    focus, patches, paper, field, amount, grain = torch.split(numbers, sizes, dim=1)
-    light = images / 255
-    light = _filter(light, strength, focus)
+    chance, focus, patches, paper, field, amount, grain = torch.split(numbers, sizes, dim=1)
+    light = _filter(images / 255, strength, focus)
     light = _cover(light, patches.view(count, -1, PATCH))
     light = _light(light, strength, paper, field)
     # Uniform numbers have a standard deviation of 1 / sqrt(12).
     noise = (grain.view_as(light) - 0.5) * math.sqrt(12)
     light = light + strength.noise * amount.unsqueeze(2) * noise
-    return 255 * light.clamp(0, 1)
+    changed = (chance < strength.share).unsqueeze(2)
+    return torch.where(changed, 255 * light.clamp(0, 1), images)
 
 
 def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:
-    """Blur each image or sharpen it, and take some of what is smooth in it away."""
+    """Blur each image or sharpen it along either axis, and take some of what is smooth away."""
     if not (strength.blur or strength.sharpening or strength.outline):
         return light
-    focus, outline = numbers.unsqueeze(2).unbind(dim=1)
+    numbers, outline = numbers[:, :2, None, None], numbers[:, 2:, None]
     rows, columns = (_blurring(side).to(light.device) for side in light.shape[1:])
     blurred = rows @ light @ columns
     # Sharpening is blurring by less than nothing: an unsharp mask.
-    amount = focus * (strength.blur + strength.sharpening) - strength.sharpening
-    light = (light + amount.unsqueeze(2) * (blurred - light)).clamp_(0, 1)
+    amounts = numbers * (strength.blur + strength.sharpening) - strength.sharpening
+    down, across = amounts.unbind(dim=1)
+    light = light + down * (rows @ light - light)
+    light = (light + across * (light @ columns - light)).clamp_(0, 1)
     # Half of the images keep what is smooth: the inside of strokes.
     less = strength.outline * (2 * outline - 1).clamp_(min=0)
-    light = (light - less.unsqueeze(2) * blurred).clamp_(min=0)
+    light = (light - less * blurred).clamp_(min=0)
+    # Exposed anew: the lightest point is white.
     return light / light.amax(dim=(1, 2), keepdim=True).clamp_(min=1e-3)
 
 
 def _blurring(side: int) -> Tensor:
-    """Return the (side, side) matrix that blurs by the ninth row of Pascal's triangle."""
-    weights = torch.tensor([70, 56, 28, 8, 1] + side * [0]) / 256
+    """Return the (side, side) matrix that blurs by the 17 numbers of a row of Pascal's triangle."""
+    half = [math.comb(16, 8 + distance) for distance in range(9)]
+    weights = torch.tensor(half + side * [0]) / 2**16
     return weights[(torch.arange(side) - torch.arange(side).unsqueeze(1)).abs()]
 
 
