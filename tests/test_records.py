@@ -16,7 +16,6 @@ from tests.conftest import ROOT
 from tinydigits import corruptions, ledger
 from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Digits
-from tinydigits.ledger import Run
 from tinydigits.recipes import DEFAULT, RECIPES, Recipe
 from tinydigits.run import _line
 from tinydigits.training import EpochResult
