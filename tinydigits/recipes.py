@@ -75,7 +75,7 @@ RECIPES: dict[Recipe, TrainConfig] = {
 
 # Of the trained nets that come with the package: the surest on damaged pictures among those above
 # 99.4 % on MNIST as it is, since people's pictures have shadows, noise and blur. Figures: records/.
-DEFAULT: Recipe = "classic"
+DEFAULT: Recipe = "robust"
 
 
 def options_of(recipe: Recipe) -> list[str]:
