@@ -2,9 +2,10 @@
 
 The usual way is that of benchmarks/pipeline.py: the same net, one image at a time through Pillow
 and a ``DataLoader``, fp32, trained by the classic recipe for its ten epochs. A round trains each
-once, one after the other, so that a slow moment of the machine hits all; ratios are taken round by
-round. Imports and reading files are left out; everything from the first step to the final weights
-is in.
+one after the other, so that a slow moment of the machine hits all, and the fast recipe before and
+after each of the others, since a moment can be as long as its training; ratios are those of a
+round's medians. Imports and reading files are left out; everything from the first step to the final
+weights is in.
 
     python benchmarks/fast.py --out records/<date>-fast
 """
@@ -13,6 +14,7 @@ import argparse
 import os
 import statistics
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from tinydigits.data.dataset import Digits, load_dataset
 from tinydigits.errors import exit_code
 from tinydigits.files import write_json
 from tinydigits.recipes import RECIPES
+
+ROUND = ("fast", "classic", "fast", "usual way", "fast")
 
 
 def trainings(digits: Digits, workers: int) -> dict[str, Callable[[], float]]:
@@ -52,15 +56,15 @@ def main() -> None:
     # Once for nothing: the first training also loads parts of PyTorch.
     timed["fast"]()
     seconds: dict[str, list[float]] = {name: [] for name in timed}
+    ratios = []
     for number in range(options.rounds):
-        for name, train in timed.items():
-            seconds[name].append(train())
-        row = "  ".join(f"{name} {values[-1]:.1f} s" for name, values in seconds.items())
-        print(f"round {number}: {row}", flush=True)
-
-    ratios = [
-        usual / fast for usual, fast in zip(seconds["usual way"], seconds["fast"], strict=True)
-    ]
+        latest = defaultdict(list)
+        for name in ROUND:
+            latest[name].append(timed[name]())
+            print(f"round {number}: {name} {latest[name][-1]:.1f} s", flush=True)
+        for name, values in latest.items():
+            seconds[name] += values
+        ratios.append(latest["usual way"][0] / statistics.median(latest["fast"]))
     result = {
         "seconds": {name: [round(value, 3) for value in all_] for name, all_ in seconds.items()},
         "workers": options.workers,

@@ -26,7 +26,9 @@ from tinydigits.recipes import RECIPES  # noqa: E402
 from tinydigits.student import summarise  # noqa: E402
 
 PARAMETERS = 13_034
-COLOURS = ("#7f7f7f", "#d62728", "#1f77b4", "#2ca02c")  # of the recipes, in their order
+# Of the recipes, in their order; hollow shapes, so that equal means do not hide each other.
+COLOURS = ("#555555", "#d62728", "#1f77b4", "#2ca02c")
+MARKERS = ("s", "o", "^", "D")
 BAR = 99.40  # per cent
 DPI = 120
 
@@ -47,7 +49,7 @@ ANCHORS = (
     Anchor("TSAI assignments", 99.50, 7_752, None, "one run"),
     Anchor("the classic of this family", 99.47, 13_808, None, "one run"),
     Anchor("ruslangrimov", 99.10, 1_936, None, "one run, validation"),
-    Anchor("Matuzas (more than a million)", 99.748, 1_000_000, None, "mean of 20"),
+    Anchor("Matuzas (over a million)", 99.748, 1_000_000, None, "mean of 20"),
 )
 
 
@@ -64,26 +66,26 @@ def studies(records: Path) -> dict[str, Ledger]:
 def accuracy_against_time(recipes: dict[str, Ledger]) -> Figure:
     """Return every run's accuracy against its seconds on one core."""
     figure, axes = _figure()
-    for (name, study), colour in zip(recipes.items(), COLOURS, strict=False):
+    for (name, study), colour, marker in zip(recipes.items(), COLOURS, MARKERS, strict=False):
         seconds = [run.seconds_training for run in study.runs]
         accuracies = list(study.accuracies.values())
         axes.scatter(seconds, accuracies, s=9, alpha=0.35, color=colour, linewidths=0)
-        _mean(axes, statistics.median(seconds), accuracies, name, colour)
+        _mean(axes, statistics.median(seconds), accuracies, name, colour, marker)
     for anchor in ANCHORS:
         if anchor.seconds:
             _anchor(axes, anchor.seconds, anchor)
-    _finish(axes, "training time of a seed on one core, two seeds side by side (s)")
+    _finish(axes, "training time of a seed on one core, two seeds side by side (s)", (0.3, 1000))
     return figure
 
 
 def accuracy_against_parameters(recipes: dict[str, Ledger]) -> Figure:
     """Return every recipe's mean and the public results against the net's size."""
     figure, axes = _figure()
-    for (name, study), colour in zip(recipes.items(), COLOURS, strict=False):
-        _mean(axes, PARAMETERS, list(study.accuracies.values()), name, colour)
+    for (name, study), colour, marker in zip(recipes.items(), COLOURS, MARKERS, strict=False):
+        _mean(axes, PARAMETERS, list(study.accuracies.values()), name, colour, marker)
     for anchor in ANCHORS:
         _anchor(axes, anchor.parameters, anchor)
-    _finish(axes, "parameters")
+    _finish(axes, "parameters", (100, 3e7))
     return figure
 
 
@@ -95,14 +97,17 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def _mean(axes: Axes, x: float, accuracies: list[float], name: str, colour: str) -> None:
+def _mean(
+    axes: Axes, x: float, accuracies: list[float], name: str, colour: str, marker: str
+) -> None:
     told = summarise(accuracies)
     low, high = told.interval or (told.mean, told.mean)
     axes.errorbar(
         [x],
         [told.mean],
         yerr=[[told.mean - low], [high - told.mean]],
-        fmt="o",
+        fmt=marker,
+        fillstyle="none",
         color=colour,
         capsize=4,
         label=f"{name}: {told.mean:.2f} % (n = {told.n})",
@@ -111,19 +116,23 @@ def _mean(axes: Axes, x: float, accuracies: list[float], name: str, colour: str)
 
 def _anchor(axes: Axes, x: float, anchor: Anchor) -> None:
     axes.plot([x], [anchor.accuracy], "x", color="black")
+    # Texts lie away from the recipes, whose nets are of one size.
+    left = anchor.parameters < PARAMETERS
     axes.annotate(
-        f"{anchor.name}, {anchor.protocol}",
+        f"{anchor.name}\n{anchor.protocol}",
         (x, anchor.accuracy),
-        xytext=(0, 6),
+        xytext=(-7 if left else 7, 0),
         textcoords="offset points",
         fontsize=7,
-        ha="center",
+        ha="right" if left else "left",
+        va="center",
     )
 
 
-def _finish(axes: Axes, label: str) -> None:
+def _finish(axes: Axes, label: str, limits: tuple[float, float]) -> None:
     axes.set_xscale("log")
-    axes.margins(x=0.3, y=0.1)  # the texts are centred on their points
+    axes.set_xlim(*limits)
+    axes.margins(y=0.1)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.10g}")
     axes.set_xlabel(label)
     if axes.get_legend_handles_labels()[0]:
