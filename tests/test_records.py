@@ -31,9 +31,9 @@ def record(name: str) -> Any:
 
 STUDIES = {recipe: ledger.read(RECORDS / f"2026-11-23-{recipe}") for recipe in RECIPES}
 # Seeds that were trained when all else was done: do the records hold?
-FRESH = {
-    recipe: ledger.read(RECORDS / f"2026-11-23-{recipe}" / "fresh").runs
-    for recipe in ("fast", "best")
+FRESH: dict[Recipe, list[ledger.Run]] = {
+    "fast": ledger.read(RECORDS / "2026-11-23-fast" / "fresh").runs,
+    "best": ledger.read(RECORDS / "2026-11-23-best" / "fresh").runs,
 }
 # The fast recipe before it was shortened.
 LONGER = ledger.read(RECORDS / "2026-11-23-fast" / "longer")
