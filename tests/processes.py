@@ -1,6 +1,7 @@
 """Programs that tests start, watch and end."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ def started(*command: str, **environment: str) -> Iterator["subprocess.Popen[str
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
         start_new_session=True,
+        # Shells have jobs in the background ignore Ctrl-C, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield process
