@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tinydigits.config import TrainConfig
 from tinydigits.corruptions import KINDS
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.errors import InputError
+from tinydigits.evaluation import infer
 from tinydigits.hardware import choose
 from tinydigits.ledger import Run
 from tinydigits.run import train_on
@@ -105,7 +107,7 @@ def test_a_seed_gives_what_train_gives(tmp_path: Path, drawn: Dataset) -> None:
     assert line["wrong_indices"] == tested.wrong_indices
     assert (line["wrong"], line["accuracy"]) == (tested.wrong, tested.accuracy)
     net = load_net(tmp_path / "run" / "final" / "model_epoch_0.pth")
-    assert line["corruptions"] == accuracies(net, damaged(drawn.test))
+    assert line["corruptions"] == accuracies(partial(infer, net), damaged(drawn.test))
     assert list(line["corruptions"]) == list(KINDS)
 
 

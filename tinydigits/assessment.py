@@ -4,14 +4,16 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
 from tinydigits import pictures
@@ -21,11 +23,15 @@ from tinydigits.data.dataset import Digits, digits, mnist_part
 from tinydigits.data.mnist import DISPUTED_TEST_LABELS
 from tinydigits.errors import InputError
 from tinydigits.evaluation import Report, infer, report
+from tinydigits.export import parity
 from tinydigits.files import write_atomically
 from tinydigits.frame import SIDE
-from tinydigits.model import CLASSES, Net
+from tinydigits.model import CLASSES
 from tinydigits.prediction import load
 from tinydigits.reading import inputs_of
+
+Answers = Callable[[Tensor], Tensor]
+"""Logits (N, 10) for pixels uint8 (N, 28, 28): a net, or what was exported."""
 
 SEED = 0  # of the damage, so that two nets meet the same
 
@@ -75,8 +81,7 @@ def evaluate(
     Raises:
         InputError: the digits or the model cannot be used, or ``plots`` cannot be written.
     """
-    net = load(model)
-    assessed = _assess(net, _task(paths, data_dir), damage)
+    assessed = _assess(_answers(model), _task(paths, data_dir), damage)
     print(json.dumps(_figures(assessed)) if as_json else _text(assessed))
     if plots:
         for path in _draw(assessed, plots):
@@ -84,12 +89,18 @@ def evaluate(
     return 1 if assessed.task.left_out else 0
 
 
-def _assess(net: Net, task: Task, damage: bool) -> Assessment:
-    tested = report(infer(net, task.digits.images), task.digits.labels)
+def _answers(model: str) -> Answers:
+    if Path(model).suffix == ".onnx":
+        return partial(parity.onnx_logits, _bytes(Path(model)))
+    return partial(infer, load(model))
+
+
+def _assess(answers: Answers, task: Task, damage: bool) -> Assessment:
+    tested = report(answers(task.digits.images), task.digits.labels)
     if not damage:
         return Assessment(task, tested, corruptions=None)
     kinds = tqdm(KINDS, desc="damaging", unit="kind", leave=False, disable=None)
-    return Assessment(task, tested, accuracies(net, damaged(task.digits, kinds)))
+    return Assessment(task, tested, accuracies(answers, damaged(task.digits, kinds)))
 
 
 def damaged(digits: Digits, kinds: Iterable[str] = KINDS) -> Iterator[tuple[str, Digits]]:
@@ -99,11 +110,9 @@ def damaged(digits: Digits, kinds: Iterable[str] = KINDS) -> Iterator[tuple[str,
         yield kind, replace(digits, images=images)
 
 
-def accuracies(net: Net, sets: Iterable[tuple[str, Digits]]) -> dict[str, float]:
-    """Return a net's accuracy in per cent on each set."""
-    return {
-        name: report(infer(net, digits.images), digits.labels).accuracy for name, digits in sets
-    }
+def accuracies(answers: Answers, sets: Iterable[tuple[str, Digits]]) -> dict[str, float]:
+    """Return the accuracy in per cent on each set."""
+    return {name: report(answers(digits.images), digits.labels).accuracy for name, digits in sets}
 
 
 def _task(paths: tuple[Path, ...], data_dir: Path) -> Task:
@@ -133,14 +142,19 @@ def _idx_task(first: Path, second: Path) -> Task:
     return Task(f"{first.name}, {second.name}", digits(images, labels))
 
 
-def _idx(path: Path) -> npt.NDArray[np.uint8]:
+def _bytes(path: Path) -> bytes:
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; give a file") from error
+
+
+def _idx(path: Path) -> npt.NDArray[np.uint8]:
+    raw = _bytes(path)
+    try:
         return idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
         raise InputError(f"{path} is no IDX file of bytes: {error}") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; give an IDX file") from error
 
 
 def _folder_task(folder: Path) -> Task:

@@ -104,7 +104,8 @@ class Evaluate:
     data_dir: Path = field(default_factory=_data_dir)
     """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
     model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
-    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
+    """Net to use: one that comes with tinydigits, by its recipe's name, a checkpoint, or a .onnx
+    file of tinydigits export."""
     json: bool = False
     """Print one JSON object."""
     plots: Path | None = None
@@ -196,12 +197,90 @@ class Compare:
         return 0
 
 
+@dataclass(frozen=True)
+class Onnx:
+    """Write an ONNX file: pixels uint8 (N, 28, 28) in, logits (N, 10) out."""
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.onnx")]
+    """File to write."""
+    int8: bool = False
+    """Weights and activations of 8 bits, calibrated on training digits."""
+    data_dir: Path = field(default_factory=_data_dir)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+
+    def run(self) -> int:
+        """Write the file."""
+        from tinydigits.shipping import to_onnx
+
+        to_onnx(self.model, self.out, integers=self.int8, data_dir=self.data_dir)
+        return 0
+
+
+@dataclass(frozen=True)
+class C:
+    """Write a C99 header that needs no library and allocates no memory."""
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.h")]
+    """File to write."""
+    int8: bool = False
+    """Integers only, for microcontrollers; calibrated on training digits."""
+    data_dir: Path = field(default_factory=_data_dir)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+
+    def run(self) -> int:
+        """Write the file."""
+        from tinydigits.shipping import to_c
+
+        to_c(self.model, self.out, integers=self.int8, data_dir=self.data_dir)
+        return 0
+
+
+@dataclass(frozen=True)
+class Safetensors:
+    """Write a folder in Hugging Face's layout: weights, configuration and model card."""
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """Folder to write to."""
+    data_dir: Path = field(default_factory=_data_dir)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+
+    def run(self) -> int:
+        """Write the folder."""
+        from tinydigits.shipping import to_safetensors
+
+        to_safetensors(self.model, self.out, data_dir=self.data_dir)
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Write a trained net for other places, and compare what was written with it."""
+
+    form: Annotated[
+        Annotated[Onnx, tyro.conf.subcommand("onnx", prefix_name=False)]
+        | Annotated[C, tyro.conf.subcommand("c", prefix_name=False)]
+        | Annotated[Safetensors, tyro.conf.subcommand("safetensors", prefix_name=False)],
+        tyro.conf.arg(name=""),
+    ]
+
+    def run(self) -> int:
+        """Write it."""
+        return self.form.run()
+
+
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
 )
 
@@ -227,11 +306,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Study | Compare | Verify:
+def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Study | Compare | Export | Verify:
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            command: Train | Predict | Evaluate | Study | Compare | Verify = tyro.cli(
+            command: Train | Predict | Evaluate | Study | Compare | Export | Verify = tyro.cli(
                 Command,
                 prog="tinydigits",
                 args=_with_recipe(arguments),

@@ -1,7 +1,8 @@
 """What goes wrong because of what the user gave."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(Exception):
@@ -17,6 +18,22 @@ class NoDigit(InputError):  # noqa: N818 - it is an answer as much as an error
 
 class SeveralDigits(NoDigit):
     """A picture holds more than one digit."""
+
+
+@contextmanager
+def extra(name: str, wanted: str) -> Iterator[None]:
+    """Explain a failed import in the block: ``wanted`` needs an extra of this package.
+
+    Raises:
+        InputError: an import failed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise InputError(
+            f"{wanted} needs {error.name}, which is not installed: type "
+            f"pip install 'tinydigits[{name}]'"
+        ) from error
 
 
 def warn(message: str | None) -> None:

@@ -1,5 +1,6 @@
 """From pictures to answers: what ``tinydigits.predict`` does."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -48,6 +49,17 @@ class Prediction:
         return self.probabilities[self.digit]
 
 
+@dataclass(frozen=True)
+class Source:
+    """A trained net and where it comes from."""
+
+    name: str
+    """The recipe's, or the file's."""
+    net: Net
+    sha256: str
+    """Of the checkpoint's file."""
+
+
 def load(model: Path | str = DEFAULT) -> Net:
     """Return a trained net, on the CPU, in evaluation mode.
 
@@ -57,18 +69,36 @@ def load(model: Path | str = DEFAULT) -> Net:
     Raises:
         InputError: there is no such net, or the file is no checkpoint of this one.
     """
+    return _own(str(model)) if model in RECIPES else load_net(_path(model))
+
+
+def source_of(model: str) -> Source:
+    """Return the net that ``load`` returns, with the name and the sum of its file.
+
+    Raises:
+        InputError: as there.
+    """
+    net, path = load(model), _path(model)
+    return Source(
+        name=model if model in RECIPES else path.name,
+        net=net,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def _path(model: Path | str) -> Path:
     if model in RECIPES:
-        return _own(str(model))
+        return WEIGHTS / f"{model}.pth"
     if not Path(model).exists():
         raise InputError(
             f"there is no {model}: expected the path of a checkpoint or one of {', '.join(RECIPES)}"
         )
-    return load_net(model)
+    return Path(model)
 
 
 @cache
 def _own(recipe: str) -> Net:
-    return load_net(WEIGHTS / f"{recipe}.pth")
+    return load_net(_path(recipe))
 
 
 def predict(images: Picture | Iterable[Picture], *, model: Net | None = None) -> list[Prediction]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -129,7 +129,7 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
             wrong=tested.wrong,
             wrong_indices=tested.wrong_indices,
             seconds_training=round(sum(result.seconds for result in state.history), 3),
-            corruptions=accuracies(net, sets) if sets else None,
+            corruptions=accuracies(partial(infer, net), sets) if sets else None,
         )
 
 

@@ -21,7 +21,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import TYPE_CHECKING
 
 from tinydigits import __version__
-from tinydigits.errors import InputError
+from tinydigits.errors import InputError, extra
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -116,13 +116,8 @@ def cluster(address: str) -> Iterator[Pool]:
         InputError: Dask is not installed, the scheduler does not answer or goes away, it has no
             workers, or one of them has more than one thread or another tinydigits.
     """
-    try:
+    with extra("cluster", "--dask"):
         from distributed import Client, KilledWorker
-    except ImportError as error:
-        raise InputError(
-            "--dask needs dask.distributed, which is not installed: type "
-            "pip install 'tinydigits[cluster]'"
-        ) from error
     _greeted(address)
     # What it has to say of a lost connection is told in one line below.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)

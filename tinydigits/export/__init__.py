@@ -1,0 +1,1 @@
+"""The trained net for other places: ONNX, C, a web page, safetensors."""

@@ -1,0 +1,147 @@
+"""C: one C99 header that holds the net, in floats or in integers only.
+
+Two convolutions and the maximum after them go row by row, so that no whole picture between them is
+kept. The parts of the header lie in ``c_parts/``; here they get their numbers.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tinydigits import __version__
+from tinydigits.data import synthetic
+from tinydigits.evaluation import infer
+from tinydigits.export import quantised
+from tinydigits.export.folded import Convolution, Numbers
+from tinydigits.export.quantised import LOGIT, IntegerConvolution
+from tinydigits.model import Net
+
+PARTS = Path(__file__).parent / "c_parts"
+GOLDEN = 16  # pictures in the self-test
+TOLERANCE = "1e-3f"  # of float logits: compilers order sums as they like
+WIDTH = 100  # of a line
+
+
+def in_floats(layers: list[Convolution], logits: Numbers, sha256: str) -> str:
+    """Return the header of a float net whose logits for ``golden()`` are (16, 10)."""
+    arrays, rows = list[str](), list[str]()
+    for number, layer in enumerate(layers, 1):
+        arrays += [
+            # The outputs last: they are what is computed side by side.
+            _array("float", f"weight_{number}", layer.weight.transpose(2, 3, 1, 0)),
+            _array("float", f"bias_{number}", layer.bias),
+        ]
+        rows.append(_row(number, ("weight", "bias"), layer, ()))
+    return _header(
+        "rows_float.h",
+        layers=_table(arrays, rows),
+        logits=_rows(logits.astype(np.float32)),
+        tolerance=TOLERANCE,
+        unit="floats",
+        sha256=sha256,
+    )
+
+
+def in_integers(layers: list[IntegerConvolution], sha256: str) -> str:
+    """Return the header of an integer net."""
+    arrays, rows = list[str](), list[str]()
+    for number, layer in enumerate(layers, 1):
+        arrays += [
+            _array("int8_t", f"weight_{number}", layer.weight.transpose(0, 2, 3, 1)),
+            _array("int32_t", f"bias_{number}", layer.bias),
+            _array("int32_t", f"multiplier_{number}", layer.multiplier),
+        ]
+        rows.append(_row(number, ("weight", "bias", "multiplier"), layer, (layer.shift,)))
+    return _header(
+        "rows_int8.h",
+        layers=_table(arrays, rows),
+        logits=_rows(quantised.logits(layers, golden())),
+        tolerance="0",
+        unit="integers, TINYDIGITS_LOGIT_ONE to a float net's 1",
+        sha256=sha256,
+        option=" --int8",
+        defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
+    )
+
+
+def golden() -> npt.NDArray[np.uint8]:
+    """Return the self-test's pictures, (16, 28, 28): synthetic digits, all black, all white."""
+    images, _ = synthetic.draw(GOLDEN - 2, seed=2)
+    return np.concatenate([images, np.zeros_like(images[:1]), np.full_like(images[:1], 255)])
+
+
+def golden_logits(net: Net) -> Numbers:
+    """Return what a net says of the self-test's pictures, (16, 10)."""
+    return infer(net, torch.from_numpy(golden())).double().numpy()
+
+
+def buffers(header: str) -> int:
+    """Return the bytes of static memory that a header's net needs."""
+    sizes = {"float": 4, "uint8_t": 1}
+    sizes["tinydigits_value"] = sizes[re.findall(r"typedef (\w+) tinydigits_value;", header)[0]]
+    found = re.findall(r"^static (\w+) \w+\[([0-9 *]+)\];", header, re.MULTILINE)
+    return sum(sizes[kind] * prod(map(int, count.split("*"))) for kind, count in found)
+
+
+def _header(rows: str, *, option: str = "", defines: str = "", **values: str) -> str:
+    parts = ["head.h", rows, "net.h", "selftest.h"]
+    values |= {
+        "version": __version__,
+        "option": option,
+        "defines": defines,
+        "pixels": _rows(golden().reshape(GOLDEN, -1)),
+    }
+    text = "\n".join((PARTS / part).read_text() for part in parts)
+    return re.sub(r"@(\w+)@", lambda found: values[found[1]], text) + "\n#endif\n"
+
+
+def _table(arrays: Iterable[str], rows: Sequence[str]) -> str:
+    table = ",\n  ".join(rows)
+    return "\n".join(arrays) + (
+        f"\nstatic const tinydigits_layer tinydigits_layers[{len(rows)}] = {{\n  {table}\n}};"
+    )
+
+
+def _row(
+    number: int, arrays: Iterable[str], layer: Convolution | IntegerConvolution, more: Iterable[int]
+) -> str:
+    out, channels, kernel, _ = layer.weight.shape
+    names = [f"tinydigits_{name}_{number}" for name in arrays]
+    values = [channels, out, kernel, int(layer.pool == "max"), *more]
+    return f"{{{', '.join([*names, *map(str, values)])}}}"
+
+
+def _array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
+    if kind == "float":
+        values = values.astype(np.float32)
+    lines = _lines(values)
+    return f"static const {kind} tinydigits_{name}[{values.size}] = {{\n{lines}}};"
+
+
+def _rows(values: npt.NDArray[Any]) -> str:
+    return ",\n".join(f"{{\n{_lines(row)}}}" for row in values)
+
+
+def _lines(values: npt.NDArray[Any]) -> str:
+    """Return the numbers, separated by commas, as lines."""
+    lines = [""]
+    for value in values.ravel():
+        word = f"{_literal(value)},"
+        if len(lines[-1]) + len(word) > WIDTH:
+            lines.append("")
+        lines[-1] += word
+    return "\n".join(lines)[:-1]
+
+
+def _literal(value: Any) -> str:
+    if not isinstance(value, np.float32):
+        return str(value)
+    # Nine digits give every float32 back; C wants a point or an exponent before the f.
+    text = f"{value:.9g}"
+    return text + ("f" if re.search(r"[.e]", text) else ".0f")

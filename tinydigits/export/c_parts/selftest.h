@@ -1,0 +1,25 @@
+#ifdef TINYDIGITS_SELFTEST
+/* Pictures and what the net says of them, computed when this file was made. */
+static const uint8_t tinydigits_golden_pixels[16][784] = {
+@pixels@
+};
+static const tinydigits_logit tinydigits_golden_logits[16][10] = {
+@logits@
+};
+
+/* Returns how many of the 16 pictures get other logits: 0 where all is well. */
+int main(void) {
+  int wrong = 0;
+  for (int n = 0; n < 16; n++) {
+    tinydigits_logit logits[10];
+    int differs = 0;
+    tinydigits_predict(tinydigits_golden_pixels[n], logits);
+    for (int o = 0; o < 10; o++) {
+      const tinydigits_logit off = logits[o] - tinydigits_golden_logits[n][o];
+      if (!(off <= @tolerance@ && off >= -@tolerance@)) differs = 1;
+    }
+    wrong += differs;
+  }
+  return wrong;
+}
+#endif

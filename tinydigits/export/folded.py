@@ -1,0 +1,90 @@
+"""The net as seven convolutions on raw pixels: what every export is made from.
+
+Normalisation and batch normalisation are linear, so that they go into the weights and biases of the
+convolutions beside them; dropout does nothing outside of training. What is left are 12,712 weights
+and 114 biases. The convolutions have no padding, so that folding the normalisation is exact.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from tinydigits.errors import InputError
+from tinydigits.frame import SIDE
+from tinydigits.model import MEAN, STD, Net
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution without padding, and what follows it."""
+
+    weight: Numbers
+    """(out, in, kernel, kernel)."""
+    bias: Numbers
+    """(out,)."""
+    side: int
+    """Pixels a side of its output, before pooling."""
+    relu: bool = False
+    pool: Literal["max", "mean"] | None = None
+    """The maximum of every 2x2 pixels, or the mean of all."""
+
+
+def fold(net: Net) -> list[Convolution]:
+    """Return the convolutions that give the net's logits for raw pixels, 0 to 255.
+
+    Raises:
+        InputError: the net holds numbers that are not finite, as one that diverged does.
+    """
+    _refuse_broken(net)
+    side, folded = SIDE, list[Convolution]()
+    for module in net.layers:
+        match module:
+            case nn.Conv2d():
+                side -= module.kernel_size[0] - 1
+                folded.append(Convolution(_numbers(module.weight), _numbers(module.bias), side))
+            case nn.BatchNorm2d():
+                folded[-1] = _normalised(folded[-1], module)
+            case nn.ReLU():
+                folded[-1] = replace(folded[-1], relu=True)
+            case nn.MaxPool2d():
+                side //= 2
+                folded[-1] = replace(folded[-1], pool="max")
+            case nn.AdaptiveAvgPool2d():
+                side = 1
+                folded[-1] = replace(folded[-1], pool="mean")
+    return [_on_pixels(folded[0]), *folded[1:]]
+
+
+def _refuse_broken(net: Net) -> None:
+    for name, values in net.state_dict().items():
+        if not values.isfinite().all():
+            raise InputError(
+                f"the net's {name} holds numbers that are not finite: its training diverged; "
+                "give another checkpoint"
+            )
+
+
+def _numbers(values: Tensor | None) -> Numbers:
+    assert values is not None
+    return values.detach().cpu().double().numpy()
+
+
+def _normalised(layer: Convolution, norm: nn.BatchNorm2d) -> Convolution:
+    """Return the convolution with the batch normalisation after it folded in."""
+    scale = _numbers(norm.weight) / np.sqrt(_numbers(norm.running_var) + norm.eps)
+    return replace(
+        layer,
+        weight=layer.weight * scale[:, None, None, None],
+        bias=(layer.bias - _numbers(norm.running_mean)) * scale + _numbers(norm.bias),
+    )
+
+
+def _on_pixels(layer: Convolution) -> Convolution:
+    """Return the first convolution with ``model.normalise`` before it folded in."""
+    weight = layer.weight / (255 * STD)
+    return replace(layer, weight=weight, bias=layer.bias - 255 * MEAN * weight.sum(axis=(1, 2, 3)))

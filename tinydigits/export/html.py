@@ -1,0 +1,85 @@
+"""The net as one page: drawing, preprocessing and forward pass, readable by a double click.
+
+The page holds everything and asks for nothing: its policy allows the browser no request, and no
+script or style but its own, which are known by their hashes.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+from string import Template
+
+import numpy as np
+
+from tinydigits.export.folded import Convolution
+
+WEB = Path(__file__).parent.parent / "web"
+SCRIPTS = (  # each may use what those before it define
+    "arrays", "filters", "shapes", "strokes", "image", "net", "draw", "page",
+)  # fmt: skip
+ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
+    "%3Crect width='28' height='28' rx='6' fill='%23176b87'/%3E%3Cpath d='M8 8q11-3 12 0-4 6-7 14'"
+    " fill='none' stroke='%23fff' stroke-width='3' stroke-linecap='round'/%3E%3C/svg%3E"
+)
+
+
+def page(layers: list[Convolution], name: str) -> bytes:
+    """Return the page, UTF-8, of the net that ``folded.fold`` made ``layers`` of.
+
+    ``name`` is how the page calls the net.
+    """
+    style = _compact(_source("style.css"))
+    script = '"use strict";\n' + _compact("".join(_source(f"{each}.js") for each in SCRIPTS))
+    text = Template(_source("index.html")).substitute(
+        policy=_policy(style, script),
+        icon=ICON,
+        style=style,
+        script=script,
+        net=_description(layers),
+        numbers=f"{sum(layer.weight.size + layer.bias.size for layer in layers):,}",
+        name=html.escape(name),
+    )
+    return text.encode()
+
+
+def _source(name: str) -> str:
+    return (WEB / name).read_text(encoding="utf-8")
+
+
+def _compact(source: str) -> str:
+    """Return JavaScript or CSS without comments and indentation, a third of the sources."""
+    without_blocks = re.sub(r"^ */\*.*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
+    without_comments = re.sub(r"(^| +)//.*$", "", without_blocks, flags=re.MULTILINE)
+    return re.sub(r"^\s+", "", without_comments, flags=re.MULTILINE)
+
+
+def _policy(style: str, script: str) -> str:
+    return (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src blob: data:; "
+        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+    )
+
+
+def _hash(source: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
+
+
+def _description(layers: list[Convolution]) -> str:
+    """Return the net as JSON: see web/net.js."""
+    numbers = [values.ravel() for layer in layers for values in (layer.weight, layer.bias)]
+    weights = np.concatenate(numbers).astype("<f4").tobytes()
+    shapes = [
+        {
+            "inputs": layer.weight.shape[1],
+            "outputs": layer.weight.shape[0],
+            "kernel": layer.weight.shape[2],
+            "relu": layer.relu,
+            "pool": layer.pool,
+        }
+        for layer in layers
+    ]
+    return json.dumps({"layers": shapes, "weights": base64.b64encode(weights).decode()})

@@ -1,0 +1,163 @@
+"""Does an export answer as the net does? Every kind of file is run as its users will run it."""
+
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from tinydigits.errors import InputError, extra
+from tinydigits.evaluation import Report, report
+from tinydigits.export.quantised import LOGIT
+from tinydigits.frame import SIDE
+
+# Reads pictures from standard input and writes their logits, as they lie in memory.
+FILTER = """
+#include "net.h"
+#include <stdio.h>
+int main(void) {
+  uint8_t pixels[784];
+  tinydigits_logit logits[10];
+  while (fread(pixels, 1, 784, stdin) == 784) {
+    tinydigits_predict(pixels, logits);
+    fwrite(logits, sizeof logits, 1, stdout);
+  }
+  return 0;
+}
+"""
+FAST = ("-O3", "-march=native")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How an export's logits compare with the net's on the same labelled digits."""
+
+    delta: float
+    """Largest difference of a logit."""
+    differ: int
+    """Digits that get another answer."""
+    report: Report
+    """Of the export."""
+
+    def __str__(self) -> str:
+        return (
+            f"largest |Δlogit| {self.delta:.2g}, {self.differ} of {self.report.total:,} answers "
+            f"differ, {self.report}"
+        )
+
+
+def parity(exported: Tensor, net: Tensor, labels: Tensor) -> Parity:
+    """Return how an export's logits (N, 10) compare with the net's."""
+    tested = report(exported, labels)
+    return Parity(
+        delta=(exported.double() - net.double()).abs().max().item(),
+        differ=int((tested.answers != net.argmax(dim=1)).sum()),
+        report=tested,
+    )
+
+
+def onnx_logits(content: bytes, pixels: Tensor, *, batch_size: int = 1000) -> Tensor:
+    """Return what onnxruntime makes of a model's file: (N, 10) for pixels uint8 (N, 28, 28).
+
+    Raises:
+        InputError: onnxruntime is not installed, or the file is none of tinydigits' models.
+    """
+    with extra("onnx", "an ONNX file"):
+        import onnxruntime
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors only
+    options.intra_op_num_threads = torch.get_num_threads()
+    try:
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # each of its reasons is a class of its own
+        raise InputError(f"not an ONNX model: {str(error).splitlines()[0]}") from error
+    found = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
+    if found != [("pixels", "tensor(uint8)", [SIDE, SIDE])]:
+        raise InputError(
+            f"the ONNX model takes {found}, expected pixels, uint8 (N, {SIDE}, {SIDE}): give one "
+            "made by tinydigits export onnx"
+        )
+    batches = [
+        session.run(["logits"], {"pixels": batch.numpy()})[0]
+        for batch in torch.split(pixels, batch_size)
+    ]
+    return torch.from_numpy(np.concatenate(batches))
+
+
+def c_compiler() -> str | None:
+    """Return this machine's C compiler, where there is one."""
+    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+
+
+def c_logits(compiler: str, header: str, pixels: Tensor) -> Tensor:
+    """Return what a compiled header makes of pixels uint8 (N, 28, 28): (N, 10), in floats.
+
+    Raises:
+        subprocess.CalledProcessError: the header does not compile.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        program = compiled(compiler, header, FILTER, Path(folder))
+        ran = subprocess.run(
+            [program], input=pixels.numpy().tobytes(), capture_output=True, check=True
+        )
+    if "TINYDIGITS_LOGIT_ONE" in header:
+        return LOGIT * _array(ran.stdout, np.int32).double()
+    return _array(ran.stdout, np.float32)
+
+
+def compiled(
+    compiler: str, header: str, program: str, folder: Path, options: tuple[str, ...] = FAST
+) -> Path:
+    """Compile a C program that includes ``net.h``, and return where it is.
+
+    Raises:
+        subprocess.CalledProcessError: it does not compile.
+    """
+    (folder / "net.h").write_text(header)
+    (folder / "program.c").write_text(program)
+    command = [compiler, "-std=c99", *options, "program.c", "-o", "program"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    return folder / "program"
+
+
+def _array(raw: bytes, kind: npt.DTypeLike) -> Tensor:
+    return torch.from_numpy(np.frombuffer(raw, kind).reshape(-1, 10).copy())
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a compiled header takes of a device."""
+
+    flash: int
+    """Bytes of code and constants."""
+    memory: int
+    """Bytes of static memory."""
+    compiler: str
+    """The compiler and its options."""
+
+
+def footprint(header: str) -> Footprint | None:
+    """Return a header's size, compiled for a Cortex-M4 or, without its compiler, for this machine.
+
+    Returns None where there is no compiler.
+    """
+    arm = shutil.which("arm-none-eabi-gcc")
+    compiler, options = (arm, ("-mcpu=cortex-m4", "-mthumb")) if arm else (c_compiler(), ())
+    if not compiler:
+        return None
+    # As a library would: what nobody calls is left out of an object file.
+    use = (
+        "int read_digit(const uint8_t *p, tinydigits_logit *l) { return tinydigits_predict(p, l); }"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("-Os", *options)
+        compiled(compiler, header, f'#include "net.h"\n{use}\n', Path(folder), ("-c", *options))
+        size = str(Path(compiler).with_name("arm-none-eabi-size")) if arm else "size"
+        told = subprocess.run([size, Path(folder) / "program"], capture_output=True, check=True)
+    text, data, bss = map(int, told.stdout.split()[6:9])
+    return Footprint(text + data, data + bss, " ".join([Path(compiler).name, *options]))

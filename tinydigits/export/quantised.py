@@ -1,0 +1,137 @@
+"""The net in integers: 8-bit weights and activations, 32-bit sums, fixed-point rescaling.
+
+Each output channel has its own weight scale. Activations follow a ReLU, so that nothing lies below
+zero: they are unsigned and need no zero point, which gives them twice the resolution of signed
+ones. A sum is brought to the next layer's scale by an integer multiplication, a rounding shift and
+a clip, as in Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", section 2.2.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tinydigits.export.folded import Convolution, Numbers
+
+Integers = npt.NDArray[np.int64]
+
+LOGIT = 2.0**-16  # what one unit of the integer logits stands for
+WEIGHTS = 127  # largest weight, and its negative the smallest
+ACTIVATIONS = 255  # largest activation
+
+
+@dataclass(frozen=True)
+class IntegerConvolution:
+    """A convolution of integers, and what follows it."""
+
+    weight: npt.NDArray[np.int8]
+    """(out, in, kernel, kernel), in units of ``weight_scale``."""
+    bias: npt.NDArray[np.int32]
+    """(out,), in units of input scale times weight scale, as the sums are."""
+    weight_scale: Numbers
+    """(out,)."""
+    input_scale: float
+    output_scale: float
+    """What one unit of the output stands for."""
+    side: int
+    """Pixels a side of its output, before pooling."""
+    pool: Literal["max", "mean"] | None
+    """The maximum of every 2x2 pixels, or the sum of all: the mean's quarter is in the scale."""
+
+    @property
+    def factor(self) -> Numbers:
+        """What brings sums to units of the output, (out,)."""
+        return self.input_scale * self.weight_scale / self.output_scale
+
+    @property
+    def shift(self) -> int:
+        """Bits by which sums times ``multiplier`` are too large."""
+        return 30 - math.floor(math.log2(self.factor.max()))
+
+    @property
+    def multiplier(self) -> npt.NDArray[np.int32]:
+        """The factor in fixed point, (out,), below 2^31."""
+        return np.rint(self.factor * 2.0**self.shift).astype(np.int32)
+
+
+def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvolution]:
+    """Return the folded net in integers, for pixels uint8 (N, 28, 28) such as it will see.
+
+    Weights reach from -127 to 127 in each output channel. An activation's 255 is the largest that
+    the float net has on ``pixels``: training digits, so that no choice is made by the test's.
+    """
+    x, input_scale, quantised = pixels.unsqueeze(1).double(), 1.0, list[IntegerConvolution]()
+    for layer in layers:
+        x = _forward(layer, x)
+        is_last = layer is layers[-1]
+        weight_scale = np.abs(layer.weight).max(axis=(1, 2, 3)) / WEIGHTS
+        weight_scale[weight_scale == 0] = 1.0  # a channel that ignores its input
+        quantised.append(
+            IntegerConvolution(
+                weight=np.rint(layer.weight / weight_scale[:, None, None, None]).astype(np.int8),
+                bias=np.rint(layer.bias / (input_scale * weight_scale)).astype(np.int32),
+                weight_scale=weight_scale,
+                input_scale=input_scale,
+                output_scale=LOGIT if is_last else (x.max().item() or 1.0) / ACTIVATIONS,
+                side=layer.side,
+                pool=layer.pool,
+            )
+        )
+        x, input_scale = _pooled(layer, x), quantised[-1].output_scale
+        if layer.pool == "mean":
+            input_scale /= layer.side**2
+    return quantised
+
+
+def _forward(layer: Convolution, x: Tensor) -> Tensor:
+    y = functional.conv2d(x, torch.from_numpy(layer.weight), torch.from_numpy(layer.bias))
+    return y.relu() if layer.relu else y
+
+
+def _pooled(layer: Convolution, x: Tensor) -> Tensor:
+    if layer.pool == "mean":
+        return x.mean(dim=(2, 3), keepdim=True)
+    return functional.max_pool2d(x, 2) if layer.pool == "max" else x
+
+
+def logits(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> Integers:
+    """Return int64 logits (N, 10) in units of ``LOGIT``: what every integer export must give."""
+    x = pixels[:, None].astype(np.int64)
+    *inner, last = layers
+    for layer in inner:
+        sums = _sums(layer, x)
+        if layer.pool == "max":
+            n, channels, side, _ = sums.shape
+            sums = sums.reshape(n, channels, side // 2, 2, side // 2, 2).max(axis=(3, 5))
+        x = _rescaled(layer, sums).clip(0, ACTIVATIONS)
+        if layer.pool == "mean":
+            x = x.sum(axis=(2, 3), keepdims=True)
+    found: Integers = _rescaled(last, _sums(last, x))[:, :, 0, 0]
+    return found
+
+
+def _sums(layer: IntegerConvolution, x: Integers) -> Integers:
+    kernel = layer.weight.shape[2:]
+    windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(2, 3))
+    # In float32, which has fast matrix products and holds these integers, below 2^24, exactly.
+    sums = np.einsum(
+        "nchwij,ocij->nohw",
+        windows.astype(np.float32),
+        layer.weight.astype(np.float32),
+        optimize=True,
+    )
+    biased: Integers = sums.astype(np.int64) + layer.bias[:, None, None]
+    return biased
+
+
+def _rescaled(layer: IntegerConvolution, sums: Integers) -> Integers:
+    """Return the sums in units of the output, rounded to the nearest, halves up."""
+    product = sums * layer.multiplier[:, None, None].astype(np.int64)
+    rescaled: Integers = (product + (1 << (layer.shift - 1))) >> layer.shift
+    return rescaled
