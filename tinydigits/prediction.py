@@ -55,6 +55,7 @@ class Source:
 
     name: str
     """The recipe's, or the file's."""
+    path: Path
     net: Net
     sha256: str
     """Of the checkpoint's file."""
@@ -81,6 +82,7 @@ def source_of(model: str) -> Source:
     net, path = load(model), _path(model)
     return Source(
         name=model if model in RECIPES else path.name,
+        path=path,
         net=net,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )

@@ -40,7 +40,7 @@ def fold(net: Net) -> list[Convolution]:
     Raises:
         InputError: the net holds numbers that are not finite, as one that diverged does.
     """
-    _refuse_broken(net)
+    refuse_broken(net)
     side, folded = SIDE, list[Convolution]()
     for module in net.layers:
         match module:
@@ -60,7 +60,12 @@ def fold(net: Net) -> list[Convolution]:
     return [_on_pixels(folded[0]), *folded[1:]]
 
 
-def _refuse_broken(net: Net) -> None:
+def refuse_broken(net: Net) -> None:
+    """Refuse a net that would answer nothing.
+
+    Raises:
+        InputError: it holds numbers that are not finite.
+    """
     for name, values in net.state_dict().items():
         if not values.isfinite().all():
             raise InputError(

@@ -9,6 +9,7 @@ from tinydigits import __version__
 from tinydigits.errors import extra
 from tinydigits.evaluation import Report, infer
 from tinydigits.export.card import card
+from tinydigits.export.folded import refuse_broken
 from tinydigits.model import Net, layer_table, parameter_count
 from tinydigits.prediction import Source
 
@@ -17,10 +18,11 @@ def folder(source: Source, tested: Report, dataset: str) -> dict[str, bytes]:
     """Return the files of the folder by their names; ``tested`` are the net's own figures.
 
     Raises:
-        InputError: safetensors is not installed.
+        InputError: safetensors is not installed, or the net is broken.
     """
     with extra("safetensors", "export safetensors"):
         from safetensors.torch import save
+    refuse_broken(source.net)
     metadata = {"format": "pt", "made_by": f"tinydigits {__version__}", "sha256": source.sha256}
     return {
         "model.safetensors": save(source.net.state_dict(), metadata),

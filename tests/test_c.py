@@ -1,0 +1,123 @@
+"""C headers: compiled, run, and compared number by number."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+import tinydigits
+from tinydigits import infer, load
+from tinydigits.data.dataset import Dataset, Digits
+from tinydigits.export import c
+from tinydigits.export.folded import fold
+from tinydigits.export.parity import c_compiler, c_logits, compiled, footprint
+from tinydigits.export.quantised import LOGIT, logits, quantise
+
+SHA256 = "0123456789abcdef" * 4
+STRICT = ("-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+
+
+@pytest.fixture(scope="module")
+def compiler() -> str:
+    found = c_compiler()
+    if not found:
+        pytest.skip("there is no C compiler: install gcc")
+    return found
+
+
+@pytest.fixture(scope="module")
+def floats() -> str:
+    net = load()
+    return c.in_floats(fold(net), c.golden_logits(net), SHA256)
+
+
+@pytest.fixture(scope="module")
+def integers(drawn: Dataset) -> str:
+    return c.in_integers(quantise(fold(load()), drawn.train.images[:200]), SHA256)
+
+
+@pytest.fixture(params=["floats", "integers"])
+def header(request: pytest.FixtureRequest) -> str:
+    text: str = request.getfixturevalue(request.param)
+    return text
+
+
+def wrong_in_selftest(compiler: str, header: str, folder: Path) -> int:
+    include = '#include "net.h"\n'
+    program = compiled(compiler, header, include, folder, (*STRICT, "-DTINYDIGITS_SELFTEST"))
+    return subprocess.run([program], check=False).returncode
+
+
+def test_float_header_gives_every_answer_of_the_net(
+    compiler: str, floats: str, real: tuple[Digits, Digits]
+) -> None:
+    found, expected = c_logits(compiler, floats, real[1].images), infer(load(), real[1].images)
+    assert torch.equal(found.argmax(dim=1), expected.argmax(dim=1))
+    assert (found - expected).abs().max() < 1e-3
+
+
+def test_integer_header_is_exact_on_every_digit(compiler: str, real: tuple[Digits, Digits]) -> None:
+    train, test = real
+    quantised = quantise(fold(load()), train.images[:2000])
+    found = c_logits(compiler, c.in_integers(quantised, SHA256), test.images)
+    for part, logits_found in zip(
+        torch.split(test.images, 500), torch.split(found, 500), strict=True
+    ):
+        expected = torch.from_numpy(logits(quantised, part.numpy()))
+        assert torch.equal(logits_found / LOGIT, expected.double())
+
+
+def test_header_checks_itself(compiler: str, header: str, tmp_path: Path) -> None:
+    assert wrong_in_selftest(compiler, header, tmp_path) == 0
+
+
+def test_self_test_finds_a_changed_weight(compiler: str, header: str, tmp_path: Path) -> None:
+    start = header.index("tinydigits_weight_4[3456]")
+    changed = header[:start] + re.sub(r"\{\n[-.0-9a-z]+,", "{\n99,", header[start:], count=1)
+    assert wrong_in_selftest(compiler, changed, tmp_path) > 10
+
+
+def test_self_test_finds_a_changed_answer(compiler: str, header: str, tmp_path: Path) -> None:
+    start = header.index("tinydigits_golden_logits[16][10]")
+    changed = header[:start] + re.sub(r"\{\n([-0-9]+)", r"{\n1\1", header[start:], count=1)
+    changed = changed.replace("{\n1-", "{\n-1")
+    assert wrong_in_selftest(compiler, changed, tmp_path) == 1
+
+
+def test_header_needs_nothing(header: str) -> None:
+    assert re.findall(r"#include.*", header) == ["#include <stdint.h>"]
+    assert "alloc" not in re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
+    assert f'#define TINYDIGITS_SHA256 "{SHA256}"' in header
+    assert f'#define TINYDIGITS_VERSION "{tinydigits.__version__}"' in header
+    assert "@" not in header
+
+
+def test_integer_header_has_no_floats(integers: str) -> None:
+    code = re.sub(r'/\*.*?\*/|".*?"', "", integers, flags=re.DOTALL)
+    assert not re.search(r"\b(float|double)\b|\d\.\d|\d\.?f\b", code)
+
+
+def test_integer_header_fits_a_small_chip(compiler: str, integers: str) -> None:
+    del compiler
+    size = footprint(integers)
+    assert size
+    assert size.flash <= 20_000
+    assert size.memory == c.buffers(integers) <= 10_000
+
+
+def test_float_buffers_are_counted(compiler: str, floats: str) -> None:
+    del compiler
+    size = footprint(floats)
+    assert size
+    assert size.memory == c.buffers(floats)
+
+
+def test_every_float_survives_as_text() -> None:
+    values = torch.randn(1000, generator=torch.Generator().manual_seed(0)).numpy()
+    for value in (*values, values.dtype.type(3)):
+        text = c._literal(value)
+        assert text.endswith("f")
+        assert values.dtype.type(text[:-1]) == value
+    assert c._literal(values.dtype.type(3)) == "3.0f"

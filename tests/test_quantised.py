@@ -1,0 +1,97 @@
+"""The net in integers: exact arithmetic, close to the float net."""
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from tinydigits import infer, load
+from tinydigits.data.dataset import Dataset, Digits
+from tinydigits.export.folded import fold
+from tinydigits.export.quantised import LOGIT, IntegerConvolution, logits, quantise
+
+
+@pytest.fixture(scope="module")
+def layers(drawn: Dataset) -> list[IntegerConvolution]:
+    return quantise(fold(load()), drawn.train.images[:200])
+
+
+def by_hand(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> list[int]:
+    """The same with Python's own integers, one sum at a time."""
+    x = [[[int(value) for value in row] for row in pixels]]
+    for layer in layers:
+        weight, last = layer.weight.tolist(), layer is layers[-1]
+        size, side = len(weight[0][0]), len(x[0]) - len(weight[0][0]) + 1
+        planes = []
+        for o, kernel in enumerate(weight):
+            plane = [
+                [
+                    int(layer.bias[o])
+                    + sum(
+                        kernel[c][i][j] * x[c][row + i][column + j]
+                        for c in range(len(x))
+                        for i in range(size)
+                        for j in range(size)
+                    )
+                    for column in range(side)
+                ]
+                for row in range(side)
+            ]
+            if layer.pool == "max":
+                plane = [
+                    [max(plane[r][c : c + 2] + plane[r + 1][c : c + 2]) for c in range(0, side, 2)]
+                    for r in range(0, side, 2)
+                ]
+            # Python's // rounds down, as the shift must.
+            half, whole = 2 ** (layer.shift - 1), 2**layer.shift
+            scaled = [[(v * int(layer.multiplier[o]) + half) // whole for v in r] for r in plane]
+            planes.append(scaled if last else [[min(max(v, 0), 255) for v in r] for r in scaled])
+        x = [[[sum(map(sum, plane))]] for plane in planes] if layer.pool == "mean" else planes
+    return [plane[0][0] for plane in x]
+
+
+def test_logits_are_those_of_integers_added_by_hand(
+    layers: list[IntegerConvolution], drawn: Dataset
+) -> None:
+    pixels = drawn.test.images[0].numpy()
+    assert logits(layers, pixels[None]).tolist() == [by_hand(layers, pixels)]
+
+
+def test_numbers_fit_their_types(layers: list[IntegerConvolution]) -> None:
+    for layer in layers:
+        assert np.abs(layer.weight.astype(int)).max() == 127
+        assert (layer.multiplier > 0).all()
+        assert layer.shift >= 1
+        factor = layer.multiplier / 2.0**layer.shift
+        np.testing.assert_allclose(factor, layer.factor, rtol=1e-6)
+        # The largest sums there can be stay within 32 bits.
+        worst = np.abs(layer.weight.astype(int)).sum(axis=(1, 2, 3)) * 255 * 4
+        assert (worst + np.abs(layer.bias.astype(int)) < 2**31).all()
+
+
+def test_scales_are_set_by_the_pixels_given(drawn: Dataset) -> None:
+    folded = fold(load())
+    bright, dim = (quantise(folded, drawn.train.images[:50] // d) for d in (1, 4))
+    assert dim[1].output_scale < bright[1].output_scale
+    assert bright[0].input_scale == dim[0].input_scale == 1
+
+
+def test_a_channel_that_ignores_its_input_is_kept(drawn: Dataset) -> None:
+    folded = fold(load())
+    folded[2].weight[3] = 0
+    integers = quantise(folded, drawn.train.images[:50])
+    assert not integers[2].weight[3].any()
+    assert np.isfinite(integers[2].factor).all()
+
+
+def test_integers_lose_less_than_a_twentieth_of_a_point(real: tuple[Digits, Digits]) -> None:
+    train, test = real
+    net = load()
+    integers = quantise(fold(net), train.images[:2000])
+    found = torch.cat(
+        [torch.from_numpy(logits(integers, part.numpy())) for part in torch.split(test.images, 500)]
+    )
+    expected = infer(net, test.images)
+    right, wanted = ((x.argmax(dim=1) == test.labels).sum().item() for x in (found, expected))
+    assert right >= wanted - 5
+    assert (found * LOGIT - expected).abs().mean() < 0.1
