@@ -51,10 +51,12 @@ def _source(name: str) -> str:
 
 
 def _compact(source: str) -> str:
-    """Return JavaScript or CSS without comments and indentation, a third of the sources."""
+    """Return JavaScript or CSS without comments, indentation and most line ends."""
     without_blocks = re.sub(r"^ */\*.*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
     without_comments = re.sub(r"(^| +)//.*$", "", without_blocks, flags=re.MULTILINE)
-    return re.sub(r"^\s+", "", without_comments, flags=re.MULTILINE)
+    lines = re.sub(r"^\s+", "", without_comments, flags=re.MULTILINE)
+    # A statement goes on after these signs; elsewhere the end of a line may be its end.
+    return re.sub(r"(?<=[{(\[,;])\n", "", lines)
 
 
 def _policy(style: str, script: str) -> str:
@@ -82,4 +84,5 @@ def _description(layers: list[Convolution]) -> str:
         }
         for layer in layers
     ]
-    return json.dumps({"layers": shapes, "weights": base64.b64encode(weights).decode()})
+    description = {"layers": shapes, "weights": base64.b64encode(weights).decode()}
+    return json.dumps(description, separators=(",", ":"))

@@ -1,0 +1,127 @@
+// Numbers in arrays, as NumPy computes them. A grid is {width, height, data}, row by row.
+
+/** Return x rounded, halves to the even neighbour. */
+function rint(x) {
+  const rounded = Math.round(x);
+  return Math.abs(x % 1) === 0.5 && rounded % 2 ? rounded - 1 : rounded;
+}
+
+function clip(x, least, most) {
+  return Math.min(Math.max(x, least), most);
+}
+
+function sum(values) {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i];
+  return total;
+}
+
+function maximum(values) {
+  let most = -Infinity;
+  for (const value of values) if (value > most) most = value;
+  return most;
+}
+
+/** Return the first item with the highest key; there is one. */
+function highest(items, key) {
+  return items.reduce((best, item) => (key(item) > key(best) ? item : best));
+}
+
+/** Return a grid of the same size, each value changed; Type is that of the new data. */
+function map(grid, change, Type = Float32Array) {
+  const data = new Type(grid.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = change(grid.data[i], i);
+  return { width: grid.width, height: grid.height, data };
+}
+
+/** Return the value below which a share (0 to 1) of the values lies, in float32. */
+function quantile(values, share) {
+  const place = (values.length - 1) * share;
+  const below = Math.floor(place);
+  const ordered = new Float32Array(values);
+  const low = select(ordered, below);
+  if (below === place) return low;
+  let high = Infinity;
+  for (let i = below + 1; i < ordered.length; i++) high = Math.min(high, ordered[i]);
+  return low + (high - low) * (place - below);
+}
+
+function median(values) {
+  return quantile(values, 0.5);
+}
+
+/** Return the value of rank k, moved to index k; none before it is larger, none after smaller. */
+function select(values, k) {
+  let [left, right] = [0, values.length - 1];
+  while (left < right) {
+    const pivot = values[(left + right) >> 1];
+    let [i, j] = [left, right];
+    while (i <= j) {
+      while (values[i] < pivot) i++;
+      while (values[j] > pivot) j--;
+      if (i > j) break;
+      const swapped = values[i];
+      values[i++] = values[j];
+      values[j--] = swapped;
+    }
+    if (k <= j) right = j;
+    else if (k >= i) left = i;
+    else break;
+  }
+  return values[k];
+}
+
+/** Return [eigenvalue, eigenvector] of a symmetric matrix of rows, in rising order (Jacobi). */
+function eigen(matrix) {
+  const size = matrix.length;
+  const a = matrix.map((row) => [...row]);
+  const vectors = a.map((_, i) => a.map((_, j) => Number(i === j)));
+  for (let sweep = 0; sweep < 30; sweep++) {
+    for (let p = 0; p < size; p++) {
+      for (let q = p + 1; q < size; q++) if (a[p][q]) rotate(a, vectors, p, q);
+    }
+  }
+  return vectors.map((vector, i) => [a[i][i], vector]).sort((one, two) => one[0] - two[0]);
+}
+
+/** Turn axes p and q of a, and the rows of vectors, so that a[p][q] becomes 0. */
+function rotate(a, vectors, p, q) {
+  const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
+  const tangent = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
+  const cosine = 1 / Math.hypot(tangent, 1);
+  const turn = (x, y) => [cosine * (x - tangent * y), cosine * (tangent * x + y)];
+  for (const row of a) [row[p], row[q]] = turn(row[p], row[q]);
+  for (const rows of [a, vectors]) {
+    for (let i = 0; i < a.length; i++) [rows[p][i], rows[q][i]] = turn(rows[p][i], rows[q][i]);
+  }
+  a[p][q] = a[q][p] = 0;
+}
+
+/** Return x that makes |rows x - values| least, the shortest such x, as a list. */
+function leastSquares(rows, values) {
+  const size = rows[0].length;
+  const normal = Array.from({ length: size }, () => new Array(size).fill(0));
+  const right = new Array(size).fill(0);
+  rows.forEach((row, n) => {
+    for (let i = 0; i < size; i++) {
+      right[i] += row[i] * values[n];
+      for (let j = 0; j < size; j++) normal[i][j] += row[i] * row[j];
+    }
+  });
+  const axes = eigen(normal);
+  // NumPy's limit for float32; of the normal matrix, which has squares, it is the square.
+  const least = axes[size - 1][0] * (1.2e-7 * Math.max(rows.length, size)) ** 2;
+  const solution = new Array(size).fill(0);
+  for (const [value, vector] of axes) {
+    if (value <= least) continue;
+    const share = dot(vector, right) / value;
+    vector.forEach((part, i) => (solution[i] += share * part));
+  }
+  return solution;
+}
+
+function dot(one, two) {
+  let total = 0;
+  for (let i = 0; i < one.length; i++) total += one[i] * two[i];
+  return total;
+}

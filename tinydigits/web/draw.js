@@ -1,0 +1,158 @@
+// A square field to draw on. Strokes are kept as points, 0 to 1 of its side, and drawn anew.
+
+const PEN = 0.065; // of the field's side
+const READ_SIDE = 176; // pixels of the drawing that is read ...
+const READ_MARGIN = 10; // ... and of the paper around it: nothing drawn is cut off
+const MOST_PIXELS = 16e6; // of a picture: phones allow no larger canvas
+
+/**
+ * Let the user draw on a canvas.
+ * @param changed(isDone) is called after each change; isDone is false within a stroke
+ * @returns undo, clear, show(picture), render, state and pixels (see there)
+ */
+function drawingField(canvas, changed) {
+  const past = []; // states to go back to; a state is never changed after it was left
+  let state = { picture: null, strokes: [] };
+  let pointer = null; // the only one that draws: a hand resting beside the pen does not
+
+  function enter(next) {
+    past.push(state);
+    state = next;
+    changed(true);
+  }
+
+  function undo() {
+    if (!past.length || pointer !== null) return;
+    state = past.pop();
+    changed(true);
+  }
+
+  function clear() {
+    if (pointer === null && !isEmpty(state)) enter({ picture: null, strokes: [] });
+  }
+
+  function begin(event) {
+    if (pointer !== null || event.button !== 0) return;
+    pointer = event.pointerId;
+    canvas.setPointerCapture(pointer);
+    past.push(state);
+    // Drawing on a picture starts a new page.
+    state = { picture: null, strokes: [...state.strokes, [pointOf(event, canvas)]] };
+    changed(false);
+  }
+
+  function move(event) {
+    if (event.pointerId !== pointer) return;
+    const events = event.getCoalescedEvents?.() ?? [];
+    const points = (events.length ? events : [event]).map((each) => pointOf(each, canvas));
+    state.strokes.at(-1).push(...points);
+    changed(false);
+  }
+
+  function end(event) {
+    if (event.pointerId !== pointer) return;
+    pointer = null;
+    changed(true);
+  }
+
+  canvas.addEventListener("pointerdown", begin);
+  canvas.addEventListener("pointermove", move);
+  canvas.addEventListener("pointerup", end);
+  canvas.addEventListener("pointercancel", end);
+
+  return {
+    undo,
+    clear,
+    show: (picture) => enter({ picture, strokes: [] }),
+    render: () => renderField(canvas, state),
+    state: () => ({
+      isEmpty: isEmpty(state),
+      isDot: !state.picture && isDot(state.strokes.flat()),
+      canUndo: past.length > 0,
+    }),
+    pixels: () => (state.picture ? pixelsOf(state.picture) : pixelsOfStrokes(state.strokes)),
+  };
+}
+
+function isEmpty({ picture, strokes }) {
+  return !picture && !strokes.length;
+}
+
+/** Tell whether points make no more than one touch of the pen. */
+function isDot(points) {
+  const spread = (axis) => {
+    const places = points.map((point) => point[axis]);
+    return Math.max(...places) - Math.min(...places);
+  };
+  return spread(0) < PEN && spread(1) < PEN;
+}
+
+function pointOf(event, canvas) {
+  const { left, top, width, height } = canvas.getBoundingClientRect();
+  return [clip((event.clientX - left) / width, 0, 1), clip((event.clientY - top) / height, 0, 1)];
+}
+
+/** Draw the state as large as the canvas is shown, in the screen's own pixels. */
+function renderField(canvas, { picture, strokes }) {
+  const side = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
+  canvas.width = canvas.height = side; // empties it, too
+  const context = canvas.getContext("2d");
+  if (picture) drawPicture(context, picture, side);
+  drawStrokes(context, strokes, side, getComputedStyle(canvas).getPropertyValue("--ink"));
+}
+
+function drawPicture(context, picture, side) {
+  const scale = side / Math.max(picture.width, picture.height);
+  const [width, height] = [picture.width * scale, picture.height * scale];
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, (side - width) / 2, (side - height) / 2, width, height);
+}
+
+function drawStrokes(context, strokes, side, colour) {
+  Object.assign(context, { lineWidth: PEN * side, lineCap: "round", lineJoin: "round" });
+  context.strokeStyle = colour;
+  for (const points of strokes) {
+    context.beginPath();
+    traceSmoothly(context, points.map(([x, y]) => [x * side, y * side]));
+    context.stroke();
+  }
+}
+
+/** Trace curves from the middle between two points to the next middle. */
+function traceSmoothly(context, points) {
+  context.moveTo(...points[0]);
+  points.forEach(([x, y], i) => {
+    const [nextX, nextY] = points[i + 1] ?? [x, y];
+    context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
+  });
+  const [x, y] = points.at(-1);
+  context.lineTo(x + 0.01, y); // of a line without length nothing is drawn
+}
+
+/** Return a context to draw and read in, white. */
+function sheet(width, height) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  return canvas.getContext("2d", { willReadFrequently: true });
+}
+
+/** Return [bytes, width, height] of strokes, black on white: one byte a pixel. */
+function pixelsOfStrokes(strokes) {
+  const side = READ_SIDE + 2 * READ_MARGIN;
+  const context = sheet(side, side);
+  context.fillStyle = "#fff";
+  context.fillRect(0, 0, side, side);
+  context.translate(READ_MARGIN, READ_MARGIN);
+  drawStrokes(context, strokes, READ_SIDE, "#000");
+  const rgba = context.getImageData(0, 0, side, side).data;
+  return [Uint8Array.from({ length: side * side }, (_, i) => rgba[4 * i]), side, side];
+}
+
+/** Return [bytes, width, height] of a picture: four bytes a pixel, RGBA. */
+function pixelsOf(picture) {
+  const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (picture.width * picture.height)));
+  const [width, height] = [picture.width, picture.height].map((side) => Math.ceil(side * scale));
+  const context = sheet(width, height);
+  context.imageSmoothingQuality = "high";
+  context.drawImage(picture, 0, 0, width, height);
+  return [context.getImageData(0, 0, width, height).data, width, height];
+}

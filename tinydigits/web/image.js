@@ -1,0 +1,201 @@
+// Any picture of a digit, brought to MNIST's format: a port of tinydigits/image.py and frame.py.
+
+const SIDE = 28; // pixels of a picture
+const BOX = 20; // pixels of a digit's longer side
+const CENTRE = 14; // index of the centre of mass, to within half a pixel
+
+const VIEW = 256; // pixels of a view's longer side
+const LOOKS = 5; // at most; each shows at least CLOSER times the size of the one before
+const CLOSER = 1.6;
+const MARGIN = 0.3; // of the digit's size, left around it
+const LEAST_SIZE = 4; // pixels of the smallest digit that can be told from a dot ...
+const LEAST_SHARE = 0.02; // ... and of the picture's longer side: smaller are specks
+
+const THINNEST = 1.6; // pixels of 20: 97 % of MNIST's strokes are wider
+const THICKENED = 2.2; // pixels of 20 that thinner strokes are given
+
+/**
+ * Return the digit in a picture as MNIST would show it: 784 bytes, white on black.
+ * @param pixels bytes of a picture, row by row: one a pixel (grey) or four (RGBA)
+ * @throws NoDigit, SeveralDigits
+ */
+function toMnist(pixels, width, height) {
+  const isGrey = pixels.length === width * height;
+  const picture = isGrey ? { width, height, data: pixels } : grey(onPaper(pixels), width, height);
+  let box = [0, 0, width, height];
+  let digit = findStrokes(viewOf(picture, box));
+  for (let look = 0; look < LOOKS; look++) {
+    const closer = closerBox(digit, box);
+    if (longerSide(closer) * CLOSER > longerSide(box)) break;
+    box = closer;
+    digit = findStrokes(viewOf(picture, box));
+  }
+  refuseDots(digit, box, picture);
+  return fitted(thickened(digit));
+}
+
+/** Return RGBA bytes laid on white or black, whichever shows what can be seen in them. */
+function onPaper(rgba) {
+  const alpha = channelOf(rgba, 3);
+  if (!alpha.some((value) => value < 255)) return rgba;
+  const least = maximum(alpha) / 2;
+  const seen = alpha.map((_, i) => brightness(rgba, 4 * i)).filter((_, i) => alpha[i] >= least);
+  const paper = median(seen) < 128 ? 255 : 0;
+  return rgba.map((value, i) => {
+    const cover = alpha[i >> 2];
+    return i % 4 === 3 ? 255 : Math.round((value * cover + paper * (255 - cover)) / 255);
+  });
+}
+
+/** Return every fourth byte, from the given one on. */
+function channelOf(rgba, channel) {
+  const bytes = new Uint8Array(rgba.length / 4);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = rgba[4 * i + channel];
+  return bytes;
+}
+
+/** Return the brightness of a colour, as Pillow counts it. */
+function brightness(rgba, i) {
+  return (rgba[i] * 19595 + rgba[i + 1] * 38470 + rgba[i + 2] * 7471 + 32768) >> 16;
+}
+
+/** Return one channel: along the direction in which the picture's colours differ most. */
+function grey(rgba, width, height) {
+  const [red, green, blue] = colourAxis(rgba, width, height).map(Math.fround);
+  const darkest = 255 * (Math.min(red, 0) + Math.min(green, 0) + Math.min(blue, 0));
+  const data = new Uint8Array(width * height);
+  for (let i = 0; i < data.length; i++) {
+    const j = 4 * i;
+    const value = red * rgba[j] + green * rgba[j + 1] + blue * rgba[j + 2] - darkest;
+    data[i] = clip(value + 0.5, 0, 255);
+  }
+  return { width, height, data };
+}
+
+/** Return the weights of red, green and blue in the first principal component of the colours. */
+function colourAxis(rgba, width, height) {
+  const centred = [0, 1, 2].map((channel) => {
+    const plane = { width, height, data: channelOf(rgba, channel) };
+    const small = Float64Array.from(resize(plane, 64, 64, AREA, [0, 0, width, height]).data);
+    const mean = sum(small) / small.length;
+    return small.map((value) => value - mean);
+  });
+  const covariance = centred.map((one) => centred.map((two) => dot(one, two)));
+  const axis = eigen(covariance)[2][1];
+  const total = axis.reduce((length, part) => length + Math.abs(part), 0);
+  const sign = Math.sign(sum(axis)) || 1;
+  return axis.map((part) => (sign * part) / total);
+}
+
+/** Return a part of the picture, brightness 0 to 1, its longer side at most VIEW pixels. */
+function viewOf(picture, box) {
+  const scale = Math.min(1, VIEW / longerSide(box));
+  const [width, height] = sidesOfBox(box).map((side) => Math.max(1, rint(side * scale)));
+  return map(resize(picture, width, height, AREA, box), (value) => value / 255);
+}
+
+/** Return the width and height of [left, upper, right, lower]. */
+function sidesOfBox([left, upper, right, lower]) {
+  return [right - left, lower - upper];
+}
+
+function longerSide(box) {
+  return Math.max(...sidesOfBox(box));
+}
+
+/** Return the part of the picture around the digit that was found in the view of `box`. */
+function closerBox({ core }, box) {
+  const scale = longerSide(box) / Math.max(core.width, core.height);
+  const found = extentOf(core);
+  const margin = Math.max(2, MARGIN * found.size);
+  const [left, upper, right, lower] = box;
+  return [
+    Math.max(left, left + Math.floor((found.left - margin) * scale)),
+    Math.max(upper, upper + Math.floor((found.top - margin) * scale)),
+    Math.min(right, left + Math.ceil((found.right + margin) * scale)),
+    Math.min(lower, upper + Math.ceil((found.bottom + margin) * scale)),
+  ];
+}
+
+function refuseDots({ core, elongation }, box, picture) {
+  const { size } = extentOf(core);
+  const part = longerSide(box) / Math.max(picture.width, picture.height);
+  const share = (size / Math.max(core.width, core.height)) * part;
+  if (size < LEAST_SIZE || share < LEAST_SHARE || elongation < BLOT) {
+    throw new NoDigit("there is only a dot, a blot or a speck");
+  }
+}
+
+/** Return the ink, its strokes thickened where they are thinner than MNIST's. */
+function thickened({ ink, core }) {
+  const pixel = extentOf(core).size / BOX; // of the result, in pixels of the view
+  const width = meanWidth(core) / pixel;
+  if (width >= THINNEST) return ink;
+  const more = ((THICKENED - width) / 2) * pixel;
+  const room = Math.ceil(more) + 1;
+  const distance = distancesTo(padded(core, room)).data;
+  const grown = (value, i) => Math.max(value, clip(more + 1 - distance[i], 0, 1));
+  return map(padded(ink, room), grown);
+}
+
+/** Return ink in MNIST's frame. */
+function fitted(ink) {
+  const pixel = extentOf(ink).size / BOX; // of the result, in pixels of the view
+  const [top, bottom] = ends(mostInColumns(transposed(ink)), pixel);
+  const [left, right] = ends(mostInColumns(ink), pixel);
+  const scale = BOX / Math.max(bottom - top, right - left);
+  const [width, height] = [right - left, bottom - top].map((s) => Math.max(1, rint(s * scale)));
+  // Lanczos gives back some of the sharpness that enlarging or blur has cost.
+  const small = resize(ink, width, height, LANCZOS, [left, top, right, bottom]);
+  // Ink as dark as the digit's is white; Lanczos shoots over it, and a hairline stays below.
+  const white = Math.min(1, maximum(small.data));
+  return centred(map(small, (value) => rint(Math.fround(255 * clip(value / white, 0, 1)))));
+}
+
+function mostInColumns({ width, height, data }) {
+  const most = new Float32Array(width);
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) if (most[x] < data[i]) most[x] = data[i];
+  }
+  return most;
+}
+
+/** Return where the ink begins and ends along an axis, to a fraction of the view's pixels. */
+function ends(values, pixel) {
+  return [startOf(values, pixel), values.length - startOf([...values].reverse(), pixel)];
+}
+
+/** Return where the ink rises to half of what it is half a pixel of the result further in. */
+function startOf(values, pixel) {
+  const further = Math.max(pixel / 2 - 0.5, 0);
+  const share = (i) => clip(values[i] / Math.max(between(values, i + further), 1e-6), 0, 1);
+  const first = Math.max(0, [...values].findIndex((_, i) => share(i) >= 0.5));
+  const before = first ? share(first - 1) : 0;
+  return first + 0.5 - (share(first) - 0.5) / (share(first) - before);
+}
+
+/** Return the value at a fractional index. */
+function between(values, place) {
+  const last = values.length - 1;
+  const below = Math.min(Math.floor(place), last);
+  const above = Math.min(below + 1, last);
+  return values[below] + (values[above] - values[below]) * (place - below);
+}
+
+/** Return a digit of at most BOX pixels a side in the field, its centre of mass in the middle. */
+function centred(digit) {
+  const { width, height, data } = digit;
+  const mass = sum(data);
+  const start = (size, place) => {
+    const offset = (BOX - size) >> 1;
+    const centre = dot(data, data.map((_, i) => place(i))) / mass + offset;
+    return offset + clip(rint(CENTRE - centre), 0, SIDE - BOX);
+  };
+  const left = start(width, (i) => i % width);
+  const top = start(height, (i) => Math.trunc(i / width));
+  const field = new Uint8Array(SIDE * SIDE);
+  data.forEach((value, i) => {
+    field[(top + Math.trunc(i / width)) * SIDE + left + (i % width)] = value;
+  });
+  return field;
+}

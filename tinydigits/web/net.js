@@ -1,0 +1,74 @@
+// The net: convolutions on raw pixels, 0 to 255, in float32.
+
+/**
+ * Return the function that takes 784 pixels and returns ten logits.
+ * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base64}, of each
+ *   layer its weights (outputs, inputs, kernel, kernel) and biases (outputs), little-endian float32
+ */
+function makeNet({ layers, weights }) {
+  const numbers = new Float32Array(bytesOf(weights).buffer);
+  let start = 0;
+  const take = (count) => numbers.subarray(start, (start += count));
+  const steps = layers.map((layer) => ({
+    ...layer,
+    weight: take(layer.outputs * layer.inputs * layer.kernel ** 2),
+    bias: take(layer.outputs),
+  }));
+  return (pixels) => {
+    const image = { side: SIDE, data: Float32Array.from(pixels) };
+    return steps.reduce((maps, layer) => pooled(convolved(maps, layer), layer.pool), image).data;
+  };
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}
+
+/** Return (outputs, side, side) of (inputs, side + kernel - 1, ...). */
+function convolved(maps, { inputs, outputs, kernel, relu, weight, bias }) {
+  const side = maps.side - kernel + 1;
+  const area = side * side;
+  const data = new Float32Array(outputs * area);
+  const plane = new Float64Array(area); // sums are rounded once
+  for (let output = 0, n = 0; output < outputs; output++) {
+    plane.fill(bias[output]);
+    for (let input = 0; input < inputs; input++) {
+      for (let tap = 0; tap < kernel ** 2; tap++, n++) {
+        const from = input * maps.side ** 2 + Math.trunc(tap / kernel) * maps.side + (tap % kernel);
+        addShifted(plane, side, weight[n], maps, from);
+      }
+    }
+    data.set(relu ? plane.map((value) => Math.max(value, 0)) : plane, output * area);
+  }
+  return { side, data };
+}
+
+function addShifted(plane, side, weight, maps, from) {
+  for (let y = 0, to = 0; y < side; y++) {
+    const row = from + y * maps.side;
+    for (let x = 0; x < side; x++, to++) plane[to] += weight * maps.data[row + x];
+  }
+}
+
+/** Return the maximum of every 2x2 pixels, or the mean of all, or the maps as they are. */
+function pooled({ side, data }, pool) {
+  if (!pool) return { side, data };
+  const window = pool === "max" ? 2 : side;
+  const small = side / window;
+  const result = new Float32Array(data.length / window ** 2);
+  result.fill(pool === "max" ? -Infinity : 0);
+  data.forEach((value, i) => {
+    const [row, x] = [Math.trunc(i / side), i % side];
+    const to = Math.trunc(row / window) * small + Math.trunc(x / window);
+    result[to] = pool === "max" ? Math.max(result[to], value) : result[to] + value / window ** 2;
+  });
+  return { side: small, data: result };
+}
+
+/** Return the probabilities of logits; they sum to 1. */
+function softmax(logits) {
+  const most = maximum(logits);
+  const powers = Array.from(logits, (logit) => Math.exp(logit - most));
+  const total = sum(powers);
+  return powers.map((power) => power / total);
+}
