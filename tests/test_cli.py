@@ -36,7 +36,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Expected one of {train, predict, evaluate, study, compare, verify}"),
+        ("", "Expected one of {train, predict, evaluate, study, compare, export, verify}"),
         ("tarin", "Unrecognized options: tarin; Available subcommands: train, predict, evaluate"),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),

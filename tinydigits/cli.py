@@ -240,6 +240,25 @@ class C:
 
 
 @dataclass(frozen=True)
+class Html:
+    """Write one page to draw digits on, which works by a double click and without a network."""
+
+    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
+    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.html")]
+    """File to write."""
+    data_dir: Path = field(default_factory=_data_dir)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+
+    def run(self) -> int:
+        """Write the file."""
+        from tinydigits.shipping import to_html
+
+        to_html(self.model, self.out, data_dir=self.data_dir)
+        return 0
+
+
+@dataclass(frozen=True)
 class Safetensors:
     """Write a folder in Hugging Face's layout: weights, configuration and model card."""
 
@@ -265,6 +284,7 @@ class Export:
     form: Annotated[
         Annotated[Onnx, tyro.conf.subcommand("onnx", prefix_name=False)]
         | Annotated[C, tyro.conf.subcommand("c", prefix_name=False)]
+        | Annotated[Html, tyro.conf.subcommand("html", prefix_name=False)]
         | Annotated[Safetensors, tyro.conf.subcommand("safetensors", prefix_name=False)],
         tyro.conf.arg(name=""),
     ]

@@ -3,6 +3,7 @@
 Whatever is written is run at once as its users will run it, and compared with the net.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -17,6 +18,7 @@ from tinydigits.files import write_atomically
 from tinydigits.prediction import Source, source_of
 
 CALIBRATION = 2000  # training digits that show how large activations become
+PAGE_DIGITS = 1000  # read in a browser, which takes milliseconds each
 SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # where there is no MNIST
 
 
@@ -64,6 +66,25 @@ def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
         _tell(parity.c_logits(compiler, header, dataset.test.images), source, dataset)
     else:
         print("parity: not measured, there is no C compiler here")
+
+
+def to_html(model: str, out: Path, *, data_dir: Path) -> None:
+    """Write a page that reads digits without a network.
+
+    Raises:
+        InputError: there is no such net, or ``out`` cannot be written.
+    """
+    from tinydigits.export import html
+
+    source, dataset = _source_and_digits(model, data_dir)
+    page = html.page(fold(source.net), source.name)
+    _write(out, page)
+    browser = parity.browser()
+    if browser:
+        some = replace(dataset, test=dataset.test[:PAGE_DIGITS])
+        _tell(parity.page_logits(browser, page.decode(), some.test.images), source, some)
+    else:
+        print("parity: not measured, there is no Chromium here")
 
 
 def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:

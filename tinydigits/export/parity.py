@@ -1,5 +1,8 @@
 """Does an export answer as the net does? Every kind of file is run as its users will run it."""
 
+import base64
+import json
+import re
 import shutil
 import subprocess
 import tempfile
@@ -30,6 +33,15 @@ int main(void) {
   return 0;
 }
 """
+# Has a page read pictures, and show their logits instead of itself.
+ASK = """<script>{
+  const bytes = Uint8Array.from(atob("@pixels@"), (character) => character.charCodeAt(0));
+  const found = [];
+  for (let n = 0; n < bytes.length; n += 784) {
+    found.push(Array.from(tinydigits.logits(bytes.subarray(n, n + 784))));
+  }
+  document.body.textContent = JSON.stringify(found);
+}</script>"""
 FAST = ("-O3", "-march=native")
 
 
@@ -87,6 +99,33 @@ def onnx_logits(content: bytes, pixels: Tensor, *, batch_size: int = 1000) -> Te
         for batch in torch.split(pixels, batch_size)
     ]
     return torch.from_numpy(np.concatenate(batches))
+
+
+def browser() -> str | None:
+    """Return this machine's Chromium, where there is one."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next(filter(None, map(shutil.which, names)), None)
+
+
+def page_logits(program: str, page: str, pixels: Tensor) -> Tensor:
+    """Return what a page makes of pixels uint8 (N, 28, 28) in a browser: (N, 10).
+
+    A copy of the page is opened that reads them and then shows nothing but its logits; the policy
+    that lets the page run no other script is left out of it.
+    """
+    told = base64.b64encode(pixels.numpy().tobytes()).decode()
+    copy = re.sub(r"<meta http-equiv=.*?>", "", page, count=1)
+    copy = copy.replace("</body>", ASK.replace("@pixels@", told) + "</body>")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "page.html"
+        path.write_text(copy, encoding="utf-8")
+        # Containers run as root, where Chromium's sandbox does not.
+        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/user"]
+        ran = subprocess.run(
+            [program, *options, "--dump-dom", path.as_uri()], capture_output=True, check=True
+        )
+    found = re.findall(r"<body[^>]*>(\[\[.*?\]\])\s*</body>", ran.stdout.decode())
+    return torch.tensor(json.loads(found[0]), dtype=torch.float64)
 
 
 def c_compiler() -> str | None:
