@@ -329,9 +329,12 @@ def test_the_page_can_be_used_by_keyboard_and_screen_reader(page: Page) -> None:
     expect(page.get_by_role("button", name="Open picture")).to_be_focused()
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser():
         page.keyboard.press("Enter")
-    chooser.value.set_files([])
+
+
+def test_a_picture_is_opened_by_its_key(page: Page) -> None:
+    # On a page of its own: while one choice of a file is open, the browser offers no other.
     with page.expect_file_chooser():
         page.keyboard.press("o")
 
