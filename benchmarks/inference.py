@@ -1,9 +1,11 @@
-"""Compare what `tinydigits export` writes: size, answers, and time, each run as its users run it.
+"""Compare what `tinydigits export` writes: size, memory, answers and time, run as users run it.
 
 Every form reads all 10,000 test digits once, for the parity with the net. Then rounds are timed: a
 picture at a time, and a thousand together, all forms one after the other in each round, one thread
 each, so that a slow moment of the machine hits all. The headers are compiled with -O3
--march=native and called through ctypes.
+-march=native and called through ctypes; the page is opened in Chromium, which takes one picture at
+a time. Memory is a header's static buffers, a page's JavaScript heap, or else the peak of a Python
+process that does nothing but read one picture.
 
     python benchmarks/inference.py --out records/<date>-exports
 """
@@ -12,6 +14,7 @@ import argparse
 import ctypes
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +26,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
+import safetensors.torch
 import torch
+from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
@@ -32,10 +37,11 @@ from tinydigits import hardware, shipping  # noqa: E402
 from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
 from tinydigits.errors import InputError, exit_code  # noqa: E402
 from tinydigits.evaluation import infer  # noqa: E402
-from tinydigits.export import c, onnx, parity  # noqa: E402
+from tinydigits.export import c, html, onnx, parity  # noqa: E402
 from tinydigits.export.folded import fold  # noqa: E402
 from tinydigits.export.quantised import LOGIT, quantise  # noqa: E402
 from tinydigits.files import write_json  # noqa: E402
+from tinydigits.model import Net  # noqa: E402
 from tinydigits.prediction import Source, source_of  # noqa: E402
 
 Pixels = npt.NDArray[np.uint8]
@@ -48,6 +54,37 @@ void read_digits(const uint8_t *pixels, long count, tinydigits_logit *logits) {
   for (long n = 0; n < count; n++) tinydigits_predict(pixels + 784 * n, logits + 10 * n);
 }
 """
+TIMING = """(pictures) => {
+  const readAll = () => pictures.forEach((pixels) => tinydigits.logits(pixels));
+  readAll(); // by now the browser has compiled it
+  const began = performance.now();
+  readAll();
+  return [1000 * (performance.now() - began) / pictures.length];
+}"""
+HEAP = "() => [performance.memory.usedJSHeapSize]"
+WITH_PYTORCH = """
+import torch, tinydigits
+torch.set_num_threads(1)
+tinydigits.infer(tinydigits.load(FILE), torch.zeros((1, 28, 28), dtype=torch.uint8))
+"""
+WITH_SAFETENSORS = """
+import torch, tinydigits
+from safetensors.torch import load_file
+torch.set_num_threads(1)
+net = tinydigits.Net()
+net.load_state_dict(load_file(FILE))
+tinydigits.infer(net, torch.zeros((1, 28, 28), dtype=torch.uint8))
+"""
+WITH_ONNX = """
+import numpy, onnxruntime
+session = onnxruntime.InferenceSession(FILE)
+session.run(["logits"], {"pixels": numpy.zeros((1, 28, 28), numpy.uint8)})
+"""
+# Not getrusage: what it tells of a new process includes the process that started it.
+PEAK = """
+status = dict(line.split(":", 1) for line in open("/proc/self/status"))
+print(status["VmHWM"].split()[0])
+"""
 CALLS = 200  # of a single picture, in each round
 TOGETHER = 1000
 
@@ -58,47 +95,96 @@ class Form:
 
     size: int
     """Bytes of the file."""
-    memory: int | None
-    """Bytes that it takes while it runs, where it says so: static memory of C."""
+    memory: int
+    """Bytes that it takes while it runs."""
     read: Read
+    time: Callable[[Pixels], tuple[float, float]]
+    """Microseconds a picture: one at a time, and together."""
+    flash: int | None = None
+    """Bytes of code and constants on a Cortex-M4."""
 
 
 def forms(source: Source, train: Digits, folder: Path) -> dict[str, Form]:
     """Return every export of a net, ready to run on one thread."""
     layers = fold(source.net)
     integers = quantise(layers, train.images[: shipping.CALIBRATION])
-    checkpoint = source.path.stat().st_size
-    files = {"ONNX": onnx.in_floats(layers), "ONNX int8": onnx.in_integers(integers)}
-    headers = {
-        "C": c.in_floats(layers, c.golden_logits(source.net), source.sha256),
-        "C int8": c.in_integers(integers, source.sha256),
-    }
+    floats_in_c = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
     return {
-        "PyTorch": Form(
-            checkpoint, None, lambda pixels: infer(source.net, torch.from_numpy(pixels)).numpy()
-        ),
-        **{name: Form(len(file), None, _session(file)) for name, file in files.items()},
-        **{
-            name: Form(len(text), c.buffers(text), _library(text, folder / name))
-            for name, text in headers.items()
-        },
+        "PyTorch": _in_pytorch(source.path, WITH_PYTORCH, source.net),
+        "safetensors": _in_safetensors(source.net, folder / "net.safetensors"),
+        "ONNX": _in_onnx(onnx.in_floats(layers), folder / "net.onnx"),
+        "ONNX int8": _in_onnx(onnx.in_integers(integers), folder / "net-int8.onnx"),
+        "C": _in_c(floats_in_c, folder / "c"),
+        "C int8": _in_c(c.in_integers(integers, source.sha256), folder / "c-int8"),
+        "page": _in_page(html.page(layers, source.name)),
     }
 
 
-def _session(content: bytes) -> Read:
+def _timed(size: int, memory: int, read: Read, flash: int | None = None) -> Form:
+    return Form(size, memory, read, lambda pixels: _alone_and_together(read, pixels), flash)
+
+
+def _alone_and_together(read: Read, pixels: Pixels) -> tuple[float, float]:
+    return (
+        statistics.median(_microseconds(read, pixels[n : n + 1]) for n in range(CALLS)),
+        _microseconds(read, pixels) / len(pixels),
+    )
+
+
+def _microseconds(read: Read, pixels: Pixels) -> float:
+    began = time.perf_counter()
+    read(pixels)
+    return 1e6 * (time.perf_counter() - began)
+
+
+def _in_pytorch(path: Path, program: str, net: Net) -> Form:
+    return _timed(
+        path.stat().st_size,
+        _peak(program, path),
+        lambda pixels: infer(net, torch.from_numpy(pixels)).numpy(),
+    )
+
+
+def _in_safetensors(net: Net, path: Path) -> Form:
+    safetensors.torch.save_file(net.state_dict(), path)
+    loaded = Net()
+    loaded.load_state_dict(safetensors.torch.load_file(path))
+    return _in_pytorch(path, WITH_SAFETENSORS, loaded)
+
+
+def _in_onnx(content: bytes, path: Path) -> Form:
+    path.write_bytes(content)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(content, options)
-    return lambda pixels: session.run(["logits"], {"pixels": pixels})[0]
+    return _timed(
+        len(content),
+        _peak(WITH_ONNX, path),
+        lambda pixels: session.run(["logits"], {"pixels": pixels})[0],
+    )
+
+
+def _peak(program: str, path: Path) -> int:
+    """Return the bytes of memory that a Python process comes to need for one picture."""
+    code = program.replace("FILE", repr(str(path))) + PEAK
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    return 1024 * int(ran.stdout)
+
+
+def _in_c(header: str, folder: Path) -> Form:
+    folder.mkdir()
+    size = parity.footprint(header)
+    if not size.compiler.startswith("arm-none-eabi-gcc"):
+        raise InputError("there is no arm-none-eabi-gcc here: install Debian's gcc-arm-none-eabi")
+    return _timed(len(header), size.memory, _library(header, folder), size.flash)
 
 
 def _library(header: str, folder: Path) -> Read:
-    compiler = parity.c_compiler()
-    if not compiler:
-        raise InputError("there is no C compiler here: install gcc or clang")
-    folder.mkdir()
     options = (*parity.FAST, "-shared", "-fPIC")
-    library = ctypes.CDLL(str(parity.compiled(compiler, header, LIBRARY, folder, options)))
+    path = parity.compiled(parity.c_compiler(), header, LIBRARY, folder, options)
+    library = ctypes.CDLL(str(path))
     is_integer = "TINYDIGITS_LOGIT_ONE" in header
     kind, unit = (np.int32, LOGIT) if is_integer else (np.float32, 1)
 
@@ -114,6 +200,25 @@ def _library(header: str, folder: Path) -> Read:
     return read
 
 
+def _in_page(content: bytes) -> Form:
+    page = content.decode()
+
+    def ask(question: str, pixels: Pixels) -> float:
+        answer: list[float] = parity.ask_page(page, question, torch.from_numpy(pixels))
+        return answer[0]
+
+    def time_twice(pixels: Pixels) -> tuple[float, float]:
+        alone = ask(TIMING, pixels)
+        return alone, alone  # it knows no other way
+
+    return Form(
+        len(content),
+        int(ask(HEAP, np.zeros((1, 28, 28), np.uint8))),
+        lambda pixels: parity.page_logits(page, torch.from_numpy(pixels)).numpy(),
+        time_twice,
+    )
+
+
 def answers(forms: dict[str, Form], source: Source, test: Digits) -> dict[str, dict[str, Any]]:
     """Return each form's size and its parity with the net on all test digits."""
     expected = infer(source.net, test.images)
@@ -124,6 +229,7 @@ def answers(forms: dict[str, Form], source: Source, test: Digits) -> dict[str, d
         )
         told[name] = {
             "bytes": form.size,
+            "flash": form.flash,
             "memory": form.memory,
             "accuracy": found.report.accuracy,
             "wrong": found.report.wrong,
@@ -133,21 +239,27 @@ def answers(forms: dict[str, Form], source: Source, test: Digits) -> dict[str, d
     return told
 
 
-def time_round(forms: dict[str, Form], pixels: Pixels) -> dict[str, tuple[float, float]]:
-    """Return microseconds a picture of each form: one at a time, and together."""
-    return {
-        name: (
-            statistics.median(_microseconds(form.read, pixels[n : n + 1]) for n in range(CALLS)),
-            _microseconds(form.read, pixels) / len(pixels),
-        )
-        for name, form in forms.items()
-    }
+def table(told: dict[str, dict[str, Any]]) -> str:
+    """Return the table that the README shows."""
+    head = (
+        "| form | file, bytes | flash, bytes | RAM | accuracy | answers that differ "
+        "| µs a picture | of 1,000 together |"
+    )
+    rows = [
+        f"| {name} | {each['bytes']:,} | {_count(each['flash'])} | {_memory(each['memory'])} "
+        f"| {each['accuracy']:.2f} % | {each['differ']} | {each['microseconds']:.0f} "
+        f"| {each['microseconds_together']:.0f} |"
+        for name, each in told.items()
+    ]
+    return "\n".join([head, "|---|" + 7 * "---:|", *rows])
 
 
-def _microseconds(read: Read, pixels: Pixels) -> float:
-    began = time.perf_counter()
-    read(pixels)
-    return 1e6 * (time.perf_counter() - began)
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
+
+
+def _memory(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB" if size >= 1e6 else f"{size:,} bytes"
 
 
 def main() -> None:
@@ -165,18 +277,15 @@ def main() -> None:
         there = forms(source, dataset.train, Path(folder))
         told = answers(there, source, dataset.test)
         pixels = dataset.test.images[:TOGETHER].numpy()
-        rounds = [time_round(there, pixels) for _ in range(options.rounds)]
+        rounds = [
+            {name: form.time(pixels) for name, form in there.items()}
+            for _ in tqdm(range(options.rounds), unit="round")
+        ]
     for name, figures in told.items():
         single, together = zip(*(each[name] for each in rounds), strict=True)
         figures["microseconds"] = round(statistics.median(single), 1)
         figures["microseconds_together"] = round(statistics.median(together), 1)
-    print("form          bytes   memory  accuracy  differ  alone µs  together µs")
-    for name, figures in told.items():
-        print(
-            f"{name:10} {figures['bytes']:8,} {figures['memory'] or '–':>8} "
-            f"{figures['accuracy']:7.2f} % {figures['differ']:7} "
-            f"{figures['microseconds']:9} {figures['microseconds_together']:12}"
-        )
+    print(table(told))
     if options.out:
         environment = hardware.environment(hardware.choose("cpu", "fp32"))
         write_json(

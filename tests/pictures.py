@@ -45,10 +45,15 @@ def drawn(
     left, top, width, height = box or tuple(
         side * share for side, share in zip((*size, *size), (0.2, 0.15, 0.6, 0.7), strict=True)
     )
-    for number, way in enumerate(WAYS[digit]):
-        points = _smooth(_points(way)) + number * lifted * np.array([0.3, -1])
+    for number, way in enumerate(strokes(digit)):
+        points = way + number * lifted * np.array([0.3, -1])
         _stroke(ImageDraw.Draw(image), points * (width, height) + (left, top), pen, ink)
     return image
+
+
+def strokes(digit: int) -> list[Points]:
+    """Return the pen's ways, 0 to 1 of a box."""
+    return [_smooth(_points(way)) for way in WAYS[digit]]
 
 
 def _points(way: str) -> Points:

@@ -12,7 +12,7 @@ from tinydigits import infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export import c
 from tinydigits.export.folded import fold
-from tinydigits.export.parity import c_compiler, c_logits, compiled, footprint
+from tinydigits.export.parity import UnmeasuredError, c_compiler, c_logits, compiled, footprint
 from tinydigits.export.quantised import LOGIT, logits, quantise
 
 SHA256 = "0123456789abcdef" * 4
@@ -21,10 +21,10 @@ STRICT = ("-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
 
 @pytest.fixture(scope="module")
 def compiler() -> str:
-    found = c_compiler()
-    if not found:
-        pytest.skip("there is no C compiler: install gcc")
-    return found
+    try:
+        return c_compiler()
+    except UnmeasuredError as reason:
+        pytest.skip(f"{reason}: install gcc")
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +50,20 @@ def wrong_in_selftest(compiler: str, header: str, folder: Path) -> int:
     return subprocess.run([program], check=False).returncode
 
 
+@pytest.mark.usefixtures("compiler")
 def test_float_header_gives_every_answer_of_the_net(
-    compiler: str, floats: str, real: tuple[Digits, Digits]
+    floats: str, real: tuple[Digits, Digits]
 ) -> None:
-    found, expected = c_logits(compiler, floats, real[1].images), infer(load(), real[1].images)
+    found, expected = c_logits(floats, real[1].images), infer(load(), real[1].images)
     assert torch.equal(found.argmax(dim=1), expected.argmax(dim=1))
     assert (found - expected).abs().max() < 1e-3
 
 
-def test_integer_header_is_exact_on_every_digit(compiler: str, real: tuple[Digits, Digits]) -> None:
+@pytest.mark.usefixtures("compiler")
+def test_integer_header_is_exact_on_every_digit(real: tuple[Digits, Digits]) -> None:
     train, test = real
     quantised = quantise(fold(load()), train.images[:2000])
-    found = c_logits(compiler, c.in_integers(quantised, SHA256), test.images)
+    found = c_logits(c.in_integers(quantised, SHA256), test.images)
     for part, logits_found in zip(
         torch.split(test.images, 500), torch.split(found, 500), strict=True
     ):
@@ -99,19 +101,23 @@ def test_integer_header_has_no_floats(integers: str) -> None:
     assert not re.search(r"\b(float|double)\b|\d\.\d|\d\.?f\b", code)
 
 
-def test_integer_header_fits_a_small_chip(compiler: str, integers: str) -> None:
-    del compiler
+@pytest.mark.usefixtures("compiler")
+def test_integer_header_fits_a_small_chip(integers: str) -> None:
     size = footprint(integers)
-    assert size
     assert size.flash <= 20_000
     assert size.memory == c.buffers(integers) <= 10_000
 
 
-def test_float_buffers_are_counted(compiler: str, floats: str) -> None:
-    del compiler
+@pytest.mark.usefixtures("compiler")
+def test_float_buffers_are_counted(floats: str) -> None:
     size = footprint(floats)
-    assert size
     assert size.memory == c.buffers(floats)
+
+
+@pytest.mark.usefixtures("compiler")
+def test_a_header_that_does_not_compile_is_told_as_such(floats: str) -> None:
+    with pytest.raises(UnmeasuredError, match=r"does not compile it: .*nonsense"):
+        c_logits(floats + "#error nonsense", torch.zeros(1, 28, 28, dtype=torch.uint8))
 
 
 def test_every_float_survives_as_text() -> None:

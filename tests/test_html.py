@@ -4,7 +4,6 @@ import base64
 import io
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -17,10 +16,10 @@ import torch
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.pictures import LIGHTS, WAYS, Points, _points, _smooth, as_image, drawn, photo
+from tests.pictures import LIGHTS, Points, as_image, drawn, photo, strokes
 from tinydigits import NoDigit, infer, load
 from tinydigits.data import mnist, synthetic
-from tinydigits.export import html
+from tinydigits.export import html, parity
 from tinydigits.export.folded import fold
 from tinydigits.image import to_mnist
 
@@ -40,9 +39,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("no chromium: apt-get install chromium")
+    try:
+        program = parity.browser()
+    except parity.UnmeasuredError as reason:
+        pytest.skip(f"{reason}: apt-get install chromium")
     with sync_playwright() as playwright:
         # Containers run as root, where Chromium's sandbox does not.
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
@@ -85,7 +85,7 @@ def on_field(page: Page, points: Points) -> list[list[float]]:
 
 def ways(digit: int) -> list[Points]:
     """Return the strokes of a digit, 0 to 1 of the field."""
-    return [_smooth(_points(way))[::3] * (0.6, 0.7) + (0.2, 0.15) for way in WAYS[digit]]
+    return [way[::3] * (0.6, 0.7) + (0.2, 0.15) for way in strokes(digit)]
 
 
 def stroke(page: Page, points: Points) -> None:

@@ -73,6 +73,30 @@ def test_export_works_without_mnist_and_says_so(
     assert "of 50 answers differ" in printed.out
 
 
+@pytest.mark.parametrize("form", ["c", "html"])
+@pytest.mark.usefixtures("synthetic")
+def test_without_a_compiler_or_browser_the_file_is_written(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert export(form, "robust", "net") == 0
+    assert Path("net").stat().st_size > 50_000
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"parity: not measured, there is no (C compiler|Chromium) here", last)
+
+
+@pytest.mark.usefixtures("synthetic")
+def test_a_browser_that_shows_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\necho '<body>cannot open the file</body>'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert export("html", "robust", "net") == 0
+    assert capsys.readouterr().out.endswith("not measured, Chromium did not show the page\n")
+
+
 def test_an_exported_file_is_evaluated(
     real: tuple[Digits, Digits], mnist_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

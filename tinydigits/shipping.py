@@ -3,6 +3,8 @@
 Whatever is written is run at once as its users will run it, and compared with the net.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -53,19 +55,12 @@ def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
     else:
         header = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
     _write(out, header.encode())
-    size = parity.footprint(header)
-    if size:
-        print(
-            f"{size.flash:,} bytes of code and constants, {size.memory:,} bytes of static memory "
-            f"({size.compiler})"
-        )
-    else:
-        print(f"{c.buffers(header):,} bytes of static memory; no C compiler to measure the code")
-    compiler = parity.c_compiler()
-    if compiler:
-        _tell(parity.c_logits(compiler, header, dataset.test.images), source, dataset)
-    else:
-        print("parity: not measured, there is no C compiler here")
+    print(f"{c.buffers(header):,} bytes of static memory")
+    with _measured("size"):
+        size = parity.footprint(header)
+        print(f"{size.flash:,} bytes of code and constants ({size.compiler})")
+    with _measured("parity"):
+        _tell(parity.c_logits(header, dataset.test.images), source, dataset)
 
 
 def to_html(model: str, out: Path, *, data_dir: Path) -> None:
@@ -79,12 +74,9 @@ def to_html(model: str, out: Path, *, data_dir: Path) -> None:
     source, dataset = _source_and_digits(model, data_dir)
     page = html.page(fold(source.net), source.name)
     _write(out, page)
-    browser = parity.browser()
-    if browser:
-        some = replace(dataset, test=dataset.test[:PAGE_DIGITS])
-        _tell(parity.page_logits(browser, page.decode(), some.test.images), source, some)
-    else:
-        print("parity: not measured, there is no Chromium here")
+    some = replace(dataset, test=dataset.test[:PAGE_DIGITS])
+    with _measured("parity"):
+        _tell(parity.page_logits(page.decode(), some.test.images), source, some)
 
 
 def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:
@@ -119,6 +111,15 @@ def _quantised(layers: list[Convolution], dataset: Dataset) -> list[IntegerConvo
 def _write(path: Path, content: bytes) -> None:
     write_atomically(path, content)
     print(f"wrote {path} ({len(content):,} bytes)")
+
+
+@contextmanager
+def _measured(what: str) -> Iterator[None]:
+    """Tell why something could not be measured here; what was written is good without."""
+    try:
+        yield
+    except parity.UnmeasuredError as reason:
+        print(f"{what}: not measured, {reason}")
 
 
 def _tell(exported: Tensor, source: Source, dataset: Dataset) -> None:

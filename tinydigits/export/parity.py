@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,16 +34,21 @@ int main(void) {
   return 0;
 }
 """
-# Has a page read pictures, and show their logits instead of itself.
+# Has a page answer a question about pictures, and show the answer instead of itself.
 ASK = """<script>{
   const bytes = Uint8Array.from(atob("@pixels@"), (character) => character.charCodeAt(0));
-  const found = [];
-  for (let n = 0; n < bytes.length; n += 784) {
-    found.push(Array.from(tinydigits.logits(bytes.subarray(n, n + 784))));
-  }
-  document.body.textContent = JSON.stringify(found);
+  const pictures = Array.from({ length: bytes.length / 784 }, (_, n) =>
+    bytes.subarray(784 * n, 784 * (n + 1)));
+  document.body.textContent = JSON.stringify((@question@)(pictures));
 }</script>"""
+COMPILERS = ("cc", "gcc", "clang")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 300  # seconds for a browser to answer; it takes some
 FAST = ("-O3", "-march=native")
+
+
+class UnmeasuredError(InputError):
+    """An export could not be run here; the message says what is missing."""
 
 
 @dataclass(frozen=True)
@@ -101,46 +107,78 @@ def onnx_logits(content: bytes, pixels: Tensor, *, batch_size: int = 1000) -> Te
     return torch.from_numpy(np.concatenate(batches))
 
 
-def browser() -> str | None:
-    """Return this machine's Chromium, where there is one."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
+def browser() -> str:
+    """Return this machine's Chromium.
+
+    Raises:
+        UnmeasuredError: there is none.
+    """
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if not found:
+        raise UnmeasuredError("there is no Chromium here")
+    return found
 
 
-def page_logits(program: str, page: str, pixels: Tensor) -> Tensor:
+def page_logits(page: str, pixels: Tensor) -> Tensor:
     """Return what a page makes of pixels uint8 (N, 28, 28) in a browser: (N, 10).
 
-    A copy of the page is opened that reads them and then shows nothing but its logits; the policy
-    that lets the page run no other script is left out of it.
+    Raises:
+        UnmeasuredError: there is no browser, or it does not show the page.
     """
-    told = base64.b64encode(pixels.numpy().tobytes()).decode()
+    question = "(pictures) => pictures.map((pixels) => [...tinydigits.logits(pixels)])"
+    return torch.tensor(ask_page(page, question, pixels), dtype=torch.float64)
+
+
+def ask_page(page: str, question: str, pixels: Tensor) -> Any:
+    """Return what a function in JavaScript returns, in a page, for pixels uint8 (N, 28, 28).
+
+    A copy of the page is opened that calls it and then shows nothing but its result; the policy
+    that lets the page run no other script is left out of it.
+
+    Raises:
+        UnmeasuredError: there is no browser, or it does not show the page.
+    """
     copy = re.sub(r"<meta http-equiv=.*?>", "", page, count=1)
-    copy = copy.replace("</body>", ASK.replace("@pixels@", told) + "</body>")
+    told = base64.b64encode(pixels.numpy().tobytes()).decode()
+    asking = ASK.replace("@pixels@", told).replace("@question@", question)
+    # Containers run as root, where Chromium's sandbox does not.
+    options = ["--headless", "--no-sandbox", "--disable-gpu"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
-        path.write_text(copy, encoding="utf-8")
-        # Containers run as root, where Chromium's sandbox does not.
-        options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}/user"]
-        ran = subprocess.run(
-            [program, *options, "--dump-dom", path.as_uri()], capture_output=True, check=True
-        )
-    found = re.findall(r"<body[^>]*>(\[\[.*?\]\])\s*</body>", ran.stdout.decode())
-    return torch.tensor(json.loads(found[0]), dtype=torch.float64)
+        path.write_text(copy.replace("</body>", asking + "</body>"), encoding="utf-8")
+        command = [browser(), *options, f"--user-data-dir={folder}/user", "--dump-dom"]
+        try:
+            ran = subprocess.run(
+                [*command, path.as_uri()], capture_output=True, timeout=PATIENCE, check=True
+            )
+        except subprocess.SubprocessError as error:
+            raise UnmeasuredError(f"Chromium did not show the page: {error}") from error
+    found = re.search(r"<body[^>]*>(\[.*\])\s*</body>", ran.stdout.decode())
+    if not found:
+        raise UnmeasuredError("Chromium did not show the page")
+    return json.loads(found[1])
 
 
-def c_compiler() -> str | None:
-    """Return this machine's C compiler, where there is one."""
-    return shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+def c_compiler() -> str:
+    """Return this machine's C compiler.
+
+    Raises:
+        UnmeasuredError: there is none.
+    """
+    found = next(filter(None, map(shutil.which, COMPILERS)), None)
+    if not found:
+        raise UnmeasuredError("there is no C compiler here")
+    return found
 
 
-def c_logits(compiler: str, header: str, pixels: Tensor) -> Tensor:
+def c_logits(header: str, pixels: Tensor) -> Tensor:
     """Return what a compiled header makes of pixels uint8 (N, 28, 28): (N, 10), in floats.
 
     Raises:
-        subprocess.CalledProcessError: the header does not compile.
+        UnmeasuredError: there is no compiler, or it does not compile the header.
     """
     with tempfile.TemporaryDirectory() as folder:
-        program = compiled(compiler, header, FILTER, Path(folder))
+        program = compiled(c_compiler(), header, FILTER, Path(folder))
         ran = subprocess.run(
             [program], input=pixels.numpy().tobytes(), capture_output=True, check=True
         )
@@ -155,12 +193,15 @@ def compiled(
     """Compile a C program that includes ``net.h``, and return where it is.
 
     Raises:
-        subprocess.CalledProcessError: it does not compile.
+        UnmeasuredError: it does not compile.
     """
     (folder / "net.h").write_text(header)
     (folder / "program.c").write_text(program)
     command = [compiler, "-std=c99", *options, "program.c", "-o", "program"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    ran = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if ran.returncode:
+        told = ran.stderr.partition("error: ")[2] or ran.stderr
+        raise UnmeasuredError(f"{compiler} does not compile it: {told.partition(chr(10))[0]}")
     return folder / "program"
 
 
@@ -180,15 +221,14 @@ class Footprint:
     """The compiler and its options."""
 
 
-def footprint(header: str) -> Footprint | None:
+def footprint(header: str) -> Footprint:
     """Return a header's size, compiled for a Cortex-M4 or, without its compiler, for this machine.
 
-    Returns None where there is no compiler.
+    Raises:
+        UnmeasuredError: there is no compiler, or it does not compile the header.
     """
     arm = shutil.which("arm-none-eabi-gcc")
     compiler, options = (arm, ("-mcpu=cortex-m4", "-mthumb")) if arm else (c_compiler(), ())
-    if not compiler:
-        return None
     # As a library would: what nobody calls is left out of an object file.
     use = (
         "int read_digit(const uint8_t *p, tinydigits_logit *l) { return tinydigits_predict(p, l); }"
