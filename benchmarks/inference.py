@@ -26,7 +26,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-import safetensors.torch
 import torch
 from tqdm import tqdm
 
@@ -37,7 +36,7 @@ from tinydigits import hardware, shipping  # noqa: E402
 from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
 from tinydigits.errors import InputError, exit_code  # noqa: E402
 from tinydigits.evaluation import infer  # noqa: E402
-from tinydigits.export import c, html, onnx, parity  # noqa: E402
+from tinydigits.export import c, html, onnx, parity, safetensors  # noqa: E402
 from tinydigits.export.folded import fold  # noqa: E402
 from tinydigits.export.quantised import LOGIT, quantise  # noqa: E402
 from tinydigits.files import write_json  # noqa: E402
@@ -111,7 +110,7 @@ def forms(source: Source, train: Digits, folder: Path) -> dict[str, Form]:
     floats_in_c = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
     return {
         "PyTorch": _in_pytorch(source.path, WITH_PYTORCH, source.net),
-        "safetensors": _in_safetensors(source.net, folder / "net.safetensors"),
+        "safetensors": _in_safetensors(safetensors.weights(source), folder / "net.safetensors"),
         "ONNX": _in_onnx(onnx.in_floats(layers), folder / "net.onnx"),
         "ONNX int8": _in_onnx(onnx.in_integers(integers), folder / "net-int8.onnx"),
         "C": _in_c(floats_in_c, folder / "c"),
@@ -145,11 +144,9 @@ def _in_pytorch(path: Path, program: str, net: Net) -> Form:
     )
 
 
-def _in_safetensors(net: Net, path: Path) -> Form:
-    safetensors.torch.save_file(net.state_dict(), path)
-    loaded = Net()
-    loaded.load_state_dict(safetensors.torch.load_file(path))
-    return _in_pytorch(path, WITH_SAFETENSORS, loaded)
+def _in_safetensors(content: bytes, path: Path) -> Form:
+    path.write_bytes(content)
+    return _in_pytorch(path, WITH_SAFETENSORS, safetensors.loaded(content))
 
 
 def _in_onnx(content: bytes, path: Path) -> Form:
@@ -283,8 +280,8 @@ def main() -> None:
         ]
     for name, figures in told.items():
         single, together = zip(*(each[name] for each in rounds), strict=True)
-        figures["microseconds"] = round(statistics.median(single), 1)
-        figures["microseconds_together"] = round(statistics.median(together), 1)
+        figures["microseconds"] = statistics.median(single)
+        figures["microseconds_together"] = statistics.median(together)
     print(table(told))
     if options.out:
         environment = hardware.environment(hardware.choose("cpu", "fp32"))

@@ -103,6 +103,12 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     assert "tinydigits/py.typed" in names
     assert "tinydigits/data/mnist.py" in names
     assert {f"tinydigits/weights/{recipe}.pth" for recipe in RECIPES} <= set(names)
+    parts = [
+        path for folder in ("web", "export") for path in (ROOT / "tinydigits" / folder).rglob("*")
+    ]
+    files = {str(path.relative_to(ROOT)) for path in parts if path.suffix in {".js", ".h", ".md"}}
+    assert len(files) > 10
+    assert files <= set(names)
     assert {name.partition("/")[0] for name in names} == {
         "tinydigits",
         f"tinydigits-{tinydigits.__version__}.dist-info",

@@ -13,9 +13,13 @@ from scipy import stats
 
 import tinydigits
 from tests.conftest import ROOT
-from tinydigits import corruptions, ledger
+from tinydigits import corruptions, ledger, shipping
 from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Digits
+from tinydigits.export import c, html, onnx, safetensors
+from tinydigits.export.folded import fold
+from tinydigits.export.quantised import quantise
+from tinydigits.prediction import source_of
 from tinydigits.recipes import DEFAULT, RECIPES, Recipe
 from tinydigits.run import _line
 from tinydigits.training import EpochResult
@@ -41,6 +45,7 @@ TIMING = record("2026-11-23-fast/timing.json")
 TRAIN = record("2026-11-23-classic/train.json")  # of the README's first command
 PIPELINE = record("2026-11-23-pipeline/result.json")
 SHIPPED = record("2026-11-23-shipped/evaluation.json")
+EXPORTS = record("2026-11-24-exports/result.json")
 SYNTHETIC = [
     json.loads(line)
     for line in (RECORDS / "2026-11-23-synthetic" / "runs.jsonl").read_text().splitlines()
@@ -184,6 +189,35 @@ def shipped_rows() -> list[str]:
     return [*classes, *damages, answer]
 
 
+def export_times(form: str) -> tuple[float, float]:
+    """Microseconds a picture, alone and of a thousand."""
+    alone, together = zip(*(each[form] for each in EXPORTS["rounds"]), strict=True)
+    return statistics.median(alone), statistics.median(together)
+
+
+def export_figures() -> list[str]:
+    """The parity table's rows."""
+    rows = []
+    for form, told in EXPORTS["forms"].items():
+        alone, together = export_times(form)
+        flash = f"{told['flash']:,}" if told["flash"] else "–"
+        memory = told["memory"]
+        ram = f"{memory:,} bytes" if memory < 1_000_000 else f"{memory / 1e6:.0f} MB"
+        rows.append(
+            f"| {form} | {told['bytes']:,} | {flash} | {ram} | {told['accuracy']:.2f} % "
+            f"| {told['differ']} | {alone:.0f} | {together:.0f} |"
+        )
+    return [*rows, f"medians of {len(EXPORTS['rounds'])} rounds"]
+
+
+def export_ratio() -> str:
+    ratios = [each["C"][0] / each["ONNX"][0] for each in EXPORTS["rounds"]]
+    return (
+        f"C takes {statistics.median(ratios):.2f} times what onnxruntime takes (median of "
+        f"{len(ratios)} rounds, {min(ratios):.2f} to {max(ratios):.2f})"
+    )
+
+
 def output_lines() -> list[str]:
     run, best = TRAIN, 0.0
     lines = []
@@ -207,6 +241,7 @@ FIGURES = [
     *synthetic_figures(),
     *shipped_figures(),
     *shipped_rows(),
+    *export_figures(),
     *output_lines(),
 ]
 
@@ -294,6 +329,42 @@ def test_bars_of_the_recipes_are_met() -> None:
     assert means["best"] >= 99.65
     assert means["robust"] >= 99.50
     assert damage("robust") >= 94
+
+
+def test_the_record_of_the_exports_states_its_own_figures() -> None:
+    text = unwrapped((RECORDS / "2026-11-24-exports" / "README.md").read_text())
+    *rows, _ = export_figures()
+    assert all(figure in text for figure in [*rows, export_ratio()])
+
+
+def test_bars_of_the_exports_are_met() -> None:
+    forms = EXPORTS["forms"]
+    assert forms["ONNX"]["bytes"] <= 60_000
+    assert forms["ONNX int8"]["bytes"] <= 26_000
+    assert forms["page"]["bytes"] <= 120_000
+    assert forms["C int8"]["flash"] <= 20_000
+    assert forms["C int8"]["memory"] <= 10_000
+    assert all(forms[form]["differ"] == 0 for form in ("ONNX", "C", "page", "safetensors"))
+    for form in ("ONNX int8", "C int8"):
+        assert forms[form]["accuracy"] >= forms["PyTorch"]["accuracy"] - 0.05
+    assert export_times("C")[0] <= export_times("ONNX")[0]
+
+
+def test_the_recorded_exports_are_those_of_today(real: tuple[Digits, Digits]) -> None:
+    source = source_of(DEFAULT)
+    layers = fold(source.net)
+    integers = quantise(layers, real[0].images[: shipping.CALIBRATION])
+    today = {
+        "PyTorch": source.path.read_bytes(),
+        "safetensors": safetensors.weights(source),
+        "ONNX": onnx.in_floats(layers),
+        "ONNX int8": onnx.in_integers(integers),
+        "C": c.in_floats(layers, c.golden_logits(source.net), source.sha256),
+        "C int8": c.in_integers(integers, source.sha256),
+        "page": html.page(layers, source.name),
+    }
+    sizes = {form: told["bytes"] for form, told in EXPORTS["forms"].items()}
+    assert {form: len(content) for form, content in today.items()} == sizes
 
 
 def test_the_quoted_evaluation_is_that_of_the_default_net() -> None:

@@ -20,24 +20,38 @@ def folder(source: Source, tested: Report, dataset: str) -> dict[str, bytes]:
     Raises:
         InputError: safetensors is not installed, or the net is broken.
     """
-    with extra("safetensors", "export safetensors"):
-        from safetensors.torch import save
-    refuse_broken(source.net)
-    metadata = {"format": "pt", "made_by": f"tinydigits {__version__}", "sha256": source.sha256}
     return {
-        "model.safetensors": save(source.net.state_dict(), metadata),
+        "model.safetensors": weights(source),
         "config.json": _json(_config(source.net)),
         "README.md": card(source, tested, dataset).encode(),
     }
 
 
+def weights(source: Source) -> bytes:
+    """Return model.safetensors.
+
+    Raises:
+        InputError: safetensors is not installed, or the net is broken.
+    """
+    with extra("safetensors", "export safetensors"):
+        from safetensors.torch import save
+    refuse_broken(source.net)
+    metadata = {"format": "pt", "made_by": f"tinydigits {__version__}", "sha256": source.sha256}
+    return save(source.net.state_dict(), metadata)
+
+
 def logits(content: bytes, pixels: Tensor) -> Tensor:
     """Return what the net in a model.safetensors makes of pixels uint8 (N, 28, 28): (N, 10)."""
+    return infer(loaded(content), pixels)
+
+
+def loaded(content: bytes) -> Net:
+    """Return the net in a model.safetensors."""
     with extra("safetensors", "a safetensors file"):
         from safetensors.torch import load
     net = Net()
     net.load_state_dict(load(content))
-    return infer(net, pixels)
+    return net
 
 
 def _config(net: Net) -> dict[str, Any]:
