@@ -298,6 +298,18 @@ def test_a_picture_is_read(page: Page, kind: str) -> None:
     expect_answer(page, 8)
 
 
+def test_a_picture_that_comes_within_a_stroke_ends_it(page: Page) -> None:
+    first, *rest = on_field(page, ways(1)[0])
+    page.mouse.move(*first)
+    page.mouse.down()
+    hand_over(page, "paste", "eight.png", png(drawn(8)))
+    expect_answer(page, 8)
+    for place in rest:
+        page.mouse.move(*place)
+    page.mouse.up()
+    expect_answer(page, 8)
+
+
 def test_a_picture_lying_on_its_side_is_turned(page: Page) -> None:
     image = drawn(6).rotate(90, expand=True)
     image.getexif()[0x0112] = 6

@@ -57,7 +57,7 @@ def test_export_ends_with_its_parity_on_mnist(
 ) -> None:
     assert export(*FORMS[form], "--data-dir", str(mnist_folder)) == 0
     digits, delta, differ, total = told(capsys)
-    assert (digits, total) == ("MNIST's test digits", "1,000" if form == "html" else "10,000")
+    assert (digits, total) == ("MNIST's test digits", "10,000")
     assert (differ, delta < 1e-3) == (0, True) if "int8" not in form else differ < 10
 
 

@@ -5,7 +5,6 @@ Whatever is written is run at once as its users will run it, and compared with t
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -20,7 +19,6 @@ from tinydigits.files import write_atomically
 from tinydigits.prediction import Source, source_of
 
 CALIBRATION = 2000  # training digits that show how large activations become
-PAGE_DIGITS = 1000  # read in a browser, which takes milliseconds each
 SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # where there is no MNIST
 
 
@@ -74,9 +72,8 @@ def to_html(model: str, out: Path, *, data_dir: Path) -> None:
     source, dataset = _source_and_digits(model, data_dir)
     page = html.page(fold(source.net), source.name)
     _write(out, page)
-    some = replace(dataset, test=dataset.test[:PAGE_DIGITS])
     with _measured("parity"):
-        _tell(parity.page_logits(page.decode(), some.test.images), source, some)
+        _tell(parity.page_logits(page.decode(), dataset.test.images), source, dataset)
 
 
 def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from tinydigits.errors import InputError, extra
 from tinydigits.evaluation import Report, report
@@ -43,7 +44,8 @@ ASK = """<script>{
 }</script>"""
 COMPILERS = ("cc", "gcc", "clang")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-PATIENCE = 300  # seconds for a browser to answer; it takes some
+TOGETHER = 2000  # digits that a page is given at once: it takes milliseconds for each
+PATIENCE = 300  # seconds for a browser to answer; it takes a few
 FAST = ("-O3", "-march=native")
 
 
@@ -126,7 +128,12 @@ def page_logits(page: str, pixels: Tensor) -> Tensor:
         UnmeasuredError: there is no browser, or it does not show the page.
     """
     question = "(pictures) => pictures.map((pixels) => [...tinydigits.logits(pixels)])"
-    return torch.tensor(ask_page(page, question, pixels), dtype=torch.float64)
+    logits = list[list[float]]()
+    with tqdm(total=len(pixels), desc="browser", unit="digit", leave=False, disable=None) as bar:
+        for batch in torch.split(pixels, TOGETHER):
+            logits += ask_page(page, question, batch)
+            bar.update(len(batch))
+    return torch.tensor(logits, dtype=torch.float64)
 
 
 def ask_page(page: str, question: str, pixels: Tensor) -> Any:

@@ -31,6 +31,11 @@ function drawingField(canvas, changed) {
     if (pointer === null && !isEmpty(state)) enter({ picture: null, strokes: [] });
   }
 
+  function show(picture) {
+    pointer = null; // a stroke that is not ended ends here
+    enter({ picture, strokes: [] });
+  }
+
   function begin(event) {
     if (pointer !== null || event.button !== 0) return;
     pointer = event.pointerId;
@@ -63,7 +68,7 @@ function drawingField(canvas, changed) {
   return {
     undo,
     clear,
-    show: (picture) => enter({ picture, strokes: [] }),
+    show,
     render: () => renderField(canvas, state),
     state: () => ({
       isEmpty: isEmpty(state),
