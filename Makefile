@@ -9,7 +9,7 @@ train: $(VENV)/installed
 	$(VENV)/bin/python train.py $(ARGS)
 
 test: $(VENV)/installed-dev
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(VENV)/bin/python -m ruff check .
