@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from tinydigits import InputError, Net, infer, load
-from tinydigits.export.folded import Convolution, fold
+from tinydigits.export.folded import fold
+from tinydigits.export.layers import Convolution
 from tinydigits.recipes import RECIPES
 
 

@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 from tests.pictures import drawn, side_by_side
 from tinydigits import reading
 from tinydigits.cli import main
-from tinydigits.prediction import WEIGHTS
+from tinydigits.nets import WEIGHTS
 from tinydigits.recipes import DEFAULT
 
 

@@ -12,7 +12,8 @@ from tests.pictures import drawn, side_by_side
 from tinydigits import InputError, NoDigit
 from tinydigits.errors import SeveralDigits
 from tinydigits.model import Net
-from tinydigits.prediction import WEIGHTS, Picture
+from tinydigits.nets import WEIGHTS
+from tinydigits.prediction import Picture
 from tinydigits.recipes import DEFAULT
 
 

@@ -8,7 +8,8 @@ import torch
 from tinydigits import infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
-from tinydigits.export.quantised import LOGIT, IntegerConvolution, logits, quantise
+from tinydigits.export.layers import IntegerConvolution
+from tinydigits.export.quantised import LOGIT, logits, quantise
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tinydigits.data.dataset import Digits
 from tinydigits.export import c, html, onnx, safetensors
 from tinydigits.export.folded import fold
 from tinydigits.export.quantised import quantise
+from tinydigits.nets import WEIGHTS
 from tinydigits.prediction import source_of
 from tinydigits.recipes import DEFAULT, RECIPES, Recipe
 from tinydigits.run import _line
@@ -26,7 +27,6 @@ from tinydigits.training import EpochResult
 
 README = (ROOT / "README.md").read_text()
 RECORDS = ROOT / "records"
-WEIGHTS = ROOT / "tinydigits" / "weights"
 
 
 def record(name: str) -> Any:

@@ -24,7 +24,7 @@ from tinydigits.data.mnist import DISPUTED_TEST_LABELS
 from tinydigits.errors import InputError
 from tinydigits.evaluation import Report, infer, report
 from tinydigits.export import parity
-from tinydigits.files import write_atomically
+from tinydigits.files import read_bytes, write_atomically
 from tinydigits.frame import SIDE
 from tinydigits.model import CLASSES
 from tinydigits.prediction import load
@@ -91,7 +91,7 @@ def evaluate(
 
 def _answers(model: str) -> Answers:
     if Path(model).suffix == ".onnx":
-        return partial(parity.onnx_logits, _bytes(Path(model)))
+        return partial(parity.onnx_logits, read_bytes(Path(model)))
     return partial(infer, load(model))
 
 
@@ -142,15 +142,8 @@ def _idx_task(first: Path, second: Path) -> Task:
     return Task(f"{first.name}, {second.name}", digits(images, labels))
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; give a file") from error
-
-
 def _idx(path: Path) -> npt.NDArray[np.uint8]:
-    raw = _bytes(path)
+    raw = read_bytes(path)
     try:
         return idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:

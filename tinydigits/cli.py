@@ -11,15 +11,23 @@ from collections.abc import Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import tyro
 
 from tinydigits import __version__
 from tinydigits.config import TrainConfig
-from tinydigits.errors import InputError, exit_code
+from tinydigits.errors import InputError, exit_code, extra
 from tinydigits.recipes import DEFAULT, RECIPES, Recipe, options_of
 from tinydigits.seeds import parse_seeds
+
+
+class Runnable(Protocol):
+    """A subcommand with its options."""
+
+    def run(self) -> int:
+        """Do it and return the exit code."""
+        ...
 
 
 def _data_dir() -> Path:
@@ -294,6 +302,35 @@ class Export:
         return self.form.run()
 
 
+@dataclass(frozen=True)
+class Serve:
+    """Answer over HTTP: a page to draw on, an API at /docs, metrics."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 is every one that this machine has."""
+    port: int = 8000
+    """Port to listen on; 0 takes a free one."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
+    """Net to use: one that comes with tinydigits, by its recipe's name, a .onnx file of
+    tinydigits export, or a checkpoint."""
+    workers: int = 1
+    """Processes that answer, each on one core."""
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise InputError(f"--port is {self.port}, but must be from 0 to 65535")
+        if self.workers < 1:
+            raise InputError(f"--workers is {self.workers}, but must be at least 1")
+
+    def run(self) -> int:
+        """Serve until told to stop."""
+        with extra("serve", "serve"):
+            from tinydigits.serve.server import serve
+
+        serve(self.model, host=self.host, port=self.port, workers=self.workers)
+        return 0
+
+
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Predict, tyro.conf.subcommand("predict")]
@@ -301,6 +338,7 @@ Command = (
     | Annotated[Study, tyro.conf.subcommand("study")]
     | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
     | Annotated[Verify, tyro.conf.subcommand("verify")]
 )
 
@@ -326,15 +364,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _parse(arguments: list[str]) -> Train | Predict | Evaluate | Study | Compare | Export | Verify:
+def _parse(
+    arguments: list[str],
+) -> Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify:
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            command: Train | Predict | Evaluate | Study | Compare | Export | Verify = tyro.cli(
-                Command,
-                prog="tinydigits",
-                args=_with_recipe(arguments),
-                config=(tyro.conf.FlagCreatePairsOff,),
+            command: Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify = (
+                tyro.cli(
+                    Command,
+                    prog="tinydigits",
+                    args=_with_recipe(arguments),
+                    config=(tyro.conf.FlagCreatePairsOff,),
+                )
             )
     except SystemExit as stop:
         if stop.code == 0:  # --help

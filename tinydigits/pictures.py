@@ -2,10 +2,12 @@
 
 import glob
 import io
+import math
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -72,18 +74,36 @@ def open_picture(name: str) -> Image.Image:
         InputError: it cannot be read, is no picture, is damaged, holds several frames, or would
             fill more memory than a picture should.
     """
-    try:
+    with _explained(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
         if name == STDIN:
             return _decode(io.BytesIO(sys.stdin.buffer.read()))
         with open(name, "rb") as file:
             return _decode(file)
+
+
+def decode(content: bytes, *, formats: tuple[str, ...], most_pixels: int) -> Image.Image:
+    """Return the picture in a file's bytes, read to its end, if it is of one of Pillow's formats.
+
+    It can be called in several threads: it leaves alone how Pillow's warnings are treated.
+
+    Raises:
+        InputError: it is no such picture, is damaged, holds several frames, or has more pixels.
+    """
+    with _explained():
+        return _decode(io.BytesIO(content), formats=formats, most_pixels=most_pixels)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn whatever opening a picture raises into an ``InputError`` of one line."""
+    try:
+        yield
     except UnidentifiedImageError:
         raise InputError("not a picture: expected a format such as PNG or JPEG") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        limit = (Image.MAX_IMAGE_PIXELS or 0) // 1_000_000
-        raise InputError(
-            f"too large: expected at most {limit} megapixels; make it smaller"
-        ) from None
+        raise _too_large(Image.MAX_IMAGE_PIXELS or 0) from None
     except OSError as error:
         reason = error.strerror or f"damaged ({error})"
         raise InputError(f"{reason}; expected a whole picture file") from None
@@ -103,13 +123,19 @@ def open_picture(name: str) -> Image.Image:
         raise InputError(f"damaged ({error}); expected a whole picture file") from None
 
 
-def _decode(file: BinaryIO) -> Image.Image:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        image = Image.open(file)
-        frames = getattr(image, "n_frames", 1)
-        if frames > 1 and image.format not in LAYERED:
-            raise InputError(f"{frames} frames or pages: expected one; save the one you mean")
-        image.load()
+def _decode(
+    file: BinaryIO, *, formats: tuple[str, ...] | None = None, most_pixels: float = math.inf
+) -> Image.Image:
+    image = Image.open(file, formats=formats)
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format not in LAYERED:
+        raise InputError(f"{frames} frames or pages: expected one; save the one you mean")
+    if image.width * image.height > most_pixels:
+        raise _too_large(most_pixels)
+    image.load()
     return image
+
+
+def _too_large(most_pixels: float) -> InputError:
+    limit = int(most_pixels) // 1_000_000
+    return InputError(f"too large: expected at most {limit} megapixels; make it smaller")

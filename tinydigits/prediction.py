@@ -17,9 +17,8 @@ from tinydigits.checkpoint import load_net
 from tinydigits.errors import InputError
 from tinydigits.evaluation import infer
 from tinydigits.model import Net
+from tinydigits.nets import net_file
 from tinydigits.recipes import DEFAULT, RECIPES
-
-WEIGHTS = Path(__file__).parent / "weights"
 
 Picture = Image.Image | npt.ArrayLike | str | Path
 
@@ -70,7 +69,7 @@ def load(model: Path | str = DEFAULT) -> Net:
     Raises:
         InputError: there is no such net, or the file is no checkpoint of this one.
     """
-    return _own(str(model)) if model in RECIPES else load_net(_path(model))
+    return _own(str(model)) if model in RECIPES else load_net(net_file(model))
 
 
 def source_of(model: str) -> Source:
@@ -79,7 +78,7 @@ def source_of(model: str) -> Source:
     Raises:
         InputError: as there.
     """
-    net, path = load(model), _path(model)
+    net, path = load(model), net_file(model)
     return Source(
         name=model if model in RECIPES else path.name,
         path=path,
@@ -88,19 +87,9 @@ def source_of(model: str) -> Source:
     )
 
 
-def _path(model: Path | str) -> Path:
-    if model in RECIPES:
-        return WEIGHTS / f"{model}.pth"
-    if not Path(model).exists():
-        raise InputError(
-            f"there is no {model}: expected the path of a checkpoint or one of {', '.join(RECIPES)}"
-        )
-    return Path(model)
-
-
 @cache
 def _own(recipe: str) -> Net:
-    return load_net(_path(recipe))
+    return load_net(net_file(recipe))
 
 
 def predict(images: Picture | Iterable[Picture], *, model: Net | None = None) -> list[Prediction]:

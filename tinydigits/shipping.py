@@ -13,8 +13,9 @@ from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.errors import InputError, extra, warn
 from tinydigits.evaluation import infer, report
 from tinydigits.export import parity
-from tinydigits.export.folded import Convolution, fold
-from tinydigits.export.quantised import IntegerConvolution, quantise
+from tinydigits.export.folded import fold
+from tinydigits.export.layers import Convolution, IntegerConvolution
+from tinydigits.export.quantised import quantise
 from tinydigits.files import write_atomically
 from tinydigits.prediction import Source, source_of
 

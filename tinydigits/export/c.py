@@ -18,8 +18,8 @@ from tinydigits import __version__
 from tinydigits.data import synthetic
 from tinydigits.evaluation import infer
 from tinydigits.export import quantised
-from tinydigits.export.folded import Convolution, Numbers
-from tinydigits.export.quantised import LOGIT, IntegerConvolution
+from tinydigits.export.layers import Convolution, IntegerConvolution, Numbers
+from tinydigits.export.quantised import LOGIT
 from tinydigits.model import Net
 
 PARTS = Path(__file__).parent / "c_parts"

@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tinydigits.evaluation import Report
-from tinydigits.prediction import WEIGHTS, Source
+from tinydigits.nets import WEIGHTS
+from tinydigits.prediction import Source
 
 CARD = Path(__file__).parent / "card.md"
 STUDIES = WEIGHTS / "studies.json"  # of the recipes' records, which the package does not carry

@@ -5,33 +5,15 @@ convolutions beside them; dropout does nothing outside of training. What is left
 and 114 biases. The convolutions have no padding, so that folding the normalisation is exact.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor, nn
 
 from tinydigits.errors import InputError
+from tinydigits.export.layers import Convolution, Numbers
 from tinydigits.frame import SIDE
 from tinydigits.model import MEAN, STD, Net
-
-Numbers = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution without padding, and what follows it."""
-
-    weight: Numbers
-    """(out, in, kernel, kernel)."""
-    bias: Numbers
-    """(out,)."""
-    side: int
-    """Pixels a side of its output, before pooling."""
-    relu: bool = False
-    pool: Literal["max", "mean"] | None = None
-    """The maximum of every 2x2 pixels, or the mean of all."""
 
 
 def fold(net: Net) -> list[Convolution]:

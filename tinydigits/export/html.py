@@ -14,7 +14,7 @@ from string import Template
 
 import numpy as np
 
-from tinydigits.export.folded import Convolution
+from tinydigits.export.layers import Convolution
 
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use what those before it define
@@ -27,15 +27,15 @@ ICON = (
 )
 
 
-def page(layers: list[Convolution], name: str) -> bytes:
+def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
     """Return the page, UTF-8, of the net that ``folded.fold`` made ``layers`` of.
 
-    ``name`` is how the page calls the net.
+    ``name`` is how the page calls the net; ``allowed`` goes on where its policy ends.
     """
     style = _compact(_source("style.css"))
     script = '"use strict";\n' + _compact("".join(_source(f"{each}.js") for each in SCRIPTS))
     text = Template(_source("index.html")).substitute(
-        policy=_policy(style, script),
+        policy=_policy(style, script) + allowed,
         icon=ICON,
         style=style,
         script=script,

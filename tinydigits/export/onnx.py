@@ -5,17 +5,18 @@ Nothing is traced, so that nothing of PyTorch or of the machine is in the file. 
 one on purpose: it has all that is needed, and every runtime of the last years reads it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from tinydigits import __version__
-from tinydigits.export.folded import Convolution
-from tinydigits.export.quantised import IntegerConvolution
+from tinydigits.errors import InputError
+from tinydigits.export.layers import Convolution, IntegerConvolution
 from tinydigits.frame import SIDE
-from tinydigits.model import CLASSES
 
 OPSET, IR = 13, 8
 
@@ -34,7 +35,7 @@ def in_floats(layers: list[Convolution]) -> bytes:
             x = graph.max_pool(x)
         if layer.pool == "mean":
             x = graph.add("GlobalAveragePool", x)
-    return graph.file(x)
+    return graph.file(x, len(layers[-1].bias))
 
 
 def in_integers(layers: list[IntegerConvolution]) -> bytes:
@@ -69,7 +70,46 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
     scale = (last.input_scale * last.weight_scale).astype(np.float32).reshape(-1, 1, 1)
     x = graph.add("Mul", x, scale)
     x = graph.add("Add", x, last.bias.reshape(-1, 1, 1).astype(np.float32) * scale)
-    return graph.file(x)
+    return graph.file(x, len(last.bias))
+
+
+def layers_of(content: bytes) -> list[Convolution]:
+    """Return the layers that ``in_floats`` wrote a file of.
+
+    Raises:
+        InputError: the file is none of those.
+    """
+    try:
+        return _layers(onnx.load_from_string(content).graph)
+    except (DecodeError, LookupError, ValueError) as error:
+        raise InputError(
+            "not a float ONNX model of tinydigits: expected one made by tinydigits export onnx, "
+            "without --int8"
+        ) from error
+
+
+def _layers(graph: onnx.GraphProto) -> list[Convolution]:
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    side, layers = SIDE, list[Convolution]()
+    first, second, *nodes, last = graph.node
+    if (first.op_type, second.op_type, last.op_type) != ("Cast", "Unsqueeze", "Flatten"):
+        raise ValueError
+    for node in nodes:
+        match node.op_type:
+            case "Conv":
+                weight, bias = (constants[name].astype(np.float64) for name in node.input[1:])
+                side -= weight.shape[-1] - 1
+                layers.append(Convolution(weight, bias, side))
+            case "Relu":
+                layers[-1] = replace(layers[-1], relu=True)
+            case "MaxPool":
+                side //= 2
+                layers[-1] = replace(layers[-1], pool="max")
+            case "GlobalAveragePool":
+                layers[-1] = replace(layers[-1], pool="mean")
+            case _:
+                raise ValueError(node.op_type)
+    return layers
 
 
 def _unsigned(weight: Any) -> Any:
@@ -99,11 +139,11 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def file(self, x: str) -> bytes:
-        """Return the model that ends with ``x``, (N, 10, 1, 1), flattened to ``logits``."""
+    def file(self, x: str, classes: int) -> bytes:
+        """Return the model that ends with ``x``, (N, classes, 1, 1), flattened to ``logits``."""
         self.nodes.append(helper.make_node("Flatten", [x], ["logits"]))
         pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", SIDE, SIDE])
-        logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", CLASSES])
+        logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])
         graph = helper.make_graph(self.nodes, "tinydigits", [pixels], [logits], self.constants)
         model = helper.make_model(
             graph,

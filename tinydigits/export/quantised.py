@@ -7,57 +7,19 @@ a clip, as in Jacob et al. (2018), "Quantization and Training of Neural Networks
 Integer-Arithmetic-Only Inference", section 2.2.
 """
 
-import math
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tinydigits.export.folded import Convolution, Numbers
+from tinydigits.export.layers import Convolution, IntegerConvolution
 
 Integers = npt.NDArray[np.int64]
 
 LOGIT = 2.0**-16  # what one unit of the integer logits stands for
 WEIGHTS = 127  # largest weight, and its negative the smallest
 ACTIVATIONS = 255  # largest activation
-
-
-@dataclass(frozen=True)
-class IntegerConvolution:
-    """A convolution of integers, and what follows it."""
-
-    weight: npt.NDArray[np.int8]
-    """(out, in, kernel, kernel), in units of ``weight_scale``."""
-    bias: npt.NDArray[np.int32]
-    """(out,), in units of input scale times weight scale, as the sums are."""
-    weight_scale: Numbers
-    """(out,)."""
-    input_scale: float
-    output_scale: float
-    """What one unit of the output stands for."""
-    side: int
-    """Pixels a side of its output, before pooling."""
-    pool: Literal["max", "mean"] | None
-    """The maximum of every 2x2 pixels, or the sum of all: the mean's quarter is in the scale."""
-
-    @property
-    def factor(self) -> Numbers:
-        """What brings sums to units of the output, (out,)."""
-        return self.input_scale * self.weight_scale / self.output_scale
-
-    @property
-    def shift(self) -> int:
-        """Bits by which sums times ``multiplier`` are too large."""
-        return 30 - math.floor(math.log2(self.factor.max()))
-
-    @property
-    def multiplier(self) -> npt.NDArray[np.int32]:
-        """The factor in fixed point, (out,), below 2^31."""
-        return np.rint(self.factor * 2.0**self.shift).astype(np.int32)
 
 
 def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvolution]:

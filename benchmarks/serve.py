@@ -1,0 +1,217 @@
+"""Drive ``tinydigits serve`` over loopback: requests a second, latencies, memory.
+
+A server of one worker is started, and this process sends it MNIST's test digits, one picture as
+JSON in a request. First as many as it answers, from a few connections that each wait for an answer
+before they go on; then at half of that rate, at random moments that do not wait for answers, so
+that a slow answer delays none of those after it: latencies count from when a request was due. Then
+50,000 more, while the server's resident memory is read. Every answer is compared with the net's. The two processes share the machine's cores.
+
+    python benchmarks/serve.py --out records/<date>-serve
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
+
+from tinydigits import hardware  # noqa: E402
+from tinydigits.data.dataset import load_dataset  # noqa: E402
+from tinydigits.errors import exit_code  # noqa: E402
+from tinydigits.evaluation import infer  # noqa: E402
+from tinydigits.files import write_json  # noqa: E402
+from tinydigits.prediction import load  # noqa: E402
+
+CONNECTIONS = 8
+PICTURES = 500  # different ones, sent again and again
+WARM_UP = 1000  # requests before anything is measured
+SAMPLES = 10  # readings of the memory over all requests
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, and the digit that is to come back."""
+
+    content: bytes
+    digit: int
+
+
+@dataclass
+class Load:
+    """What came of some requests."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    """In seconds, of each request."""
+    errors: int = 0
+    """Answers that were not 200, or another digit than the net's."""
+
+    @property
+    def rate(self) -> float:
+        """Answers a second."""
+        return len(self.latencies) / self.seconds
+
+    def milliseconds(self, share: float) -> float:
+        """Return the latency that a share of the requests stay below."""
+        return 1000 * float(np.quantile(self.latencies, share))
+
+
+@contextmanager
+def server(model: str) -> Iterator[tuple[int, int]]:
+    """Run a server of one worker; yield its process id and its port."""
+    command = [sys.executable, "-m", "tinydigits", "serve", "--port", "0", "--model", model]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    try:
+        line = process.stderr.readline()
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+        if not found:
+            sys.exit(f"the server did not start: {line}")
+        yield process.pid, int(found[1])
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def requests(model: str, data_dir: Path) -> list[Request]:
+    """Return the requests to send, each with the net's own answer."""
+    digits = load_dataset("mnist", data_dir).test.images[:PICTURES]
+    answers = infer(load(model), digits).argmax(dim=1).tolist()
+    return [
+        Request(_content(pixels.flatten().tolist()), digit)
+        for pixels, digit in zip(digits, answers, strict=True)
+    ]
+
+
+def _content(pixels: list[int]) -> bytes:
+    body = json.dumps({"images": [pixels]}).encode()
+    head = (
+        "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class Connection:
+    """One connection that is kept, for one request after the other."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+
+    async def open(self) -> "Connection":
+        """Connect."""
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        return self
+
+    async def ask(self, request: Request) -> bool:
+        """Send a request; tell whether the answer is right."""
+        self.writer.write(request.content)
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head)
+        assert length is not None
+        body = await self.reader.readexactly(int(length[1]))
+        if not head.startswith(b"HTTP/1.1 200 "):
+            return False
+        return bool(json.loads(body)["predictions"][0]["digit"] == request.digit)
+
+
+async def as_many_as_it_answers(port: int, asked: Iterator[Request], count: int) -> Load:
+    """Send requests from a few connections, each as soon as the one before was answered."""
+    connections = [await Connection(port).open() for _ in range(CONNECTIONS)]
+    load, left = Load(), iter(range(count))
+
+    async def work(connection: Connection) -> None:
+        for _ in left:
+            began = time.perf_counter()
+            load.errors += not await connection.ask(next(asked))
+            load.latencies.append(time.perf_counter() - began)
+
+    began = time.perf_counter()
+    await asyncio.gather(*map(work, connections))
+    load.seconds = time.perf_counter() - began
+    return load
+
+
+async def at_a_rate(port: int, asked: Iterator[Request], rate: float, seconds: float) -> Load:
+    """Send requests at random moments, a Poisson process, over as many connections as it takes."""
+    load, idle = Load(seconds=seconds), list[Connection]()
+    gaps = np.random.default_rng(0).exponential(1 / rate, round(rate * seconds))
+    began = time.perf_counter()
+
+    async def one(due: float) -> None:
+        connection = idle.pop() if idle else await Connection(port).open()
+        load.errors += not await connection.ask(next(asked))
+        load.latencies.append(time.perf_counter() - due)
+        idle.append(connection)
+
+    tasks = []
+    for due in began + np.cumsum(gaps):
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        tasks.append(asyncio.create_task(one(due)))
+    await asyncio.gather(*tasks)
+    return load
+
+
+def resident(process: int) -> int:
+    """Return the bytes of memory that a process holds."""
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def main() -> None:
+    """Print the figures, and write them where asked."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
+    parser.add_argument("--requests", type=int, default=50_000, help="while memory is read")
+    parser.add_argument("--seconds", type=float, default=20.0, help="of each measured load")
+    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--out", type=Path, help="folder for result.json")
+    options = parser.parse_args()
+
+    asked = cycle(requests(options.model, options.data_dir))
+    with server(options.model) as (process, port):
+        trial = asyncio.run(as_many_as_it_answers(port, asked, WARM_UP))
+        most = asyncio.run(as_many_as_it_answers(port, asked, round(trial.rate * options.seconds)))
+        half = asyncio.run(at_a_rate(port, asked, most.rate / 2, options.seconds))
+        loads, memory = [trial, most, half], [resident(process)]
+        for _ in tqdm(range(SAMPLES), unit="sample"):
+            some = options.requests // SAMPLES
+            loads.append(asyncio.run(as_many_as_it_answers(port, asked, some)))
+            memory.append(resident(process))
+    result = {
+        "requests": sum(len(load.latencies) for load in loads),
+        "errors": sum(load.errors for load in loads),
+        "most": {"rate": most.rate, "p50": most.milliseconds(0.5), "p99": most.milliseconds(0.99)},
+        "half": {"rate": half.rate, "p50": half.milliseconds(0.5), "p99": half.milliseconds(0.99)},
+        "memory": memory,
+    }
+    print(
+        f"{most.rate:.0f} requests a second from {CONNECTIONS} connections, each waiting\n"
+        f"{half.rate:.0f} a second: half answered within {half.milliseconds(0.5):.1f} ms, "
+        f"99 % within {half.milliseconds(0.99):.1f} ms\n"
+        f"{result['requests']:,} requests, {result['errors']} errors; resident memory "
+        f"{memory[0] / 1e6:.1f} MB before, {memory[-1] / 1e6:.1f} MB after"
+    )
+    if options.out:
+        environment = hardware.environment(hardware.choose("cpu", "fp32"))
+        write_json(options.out / "result.json", {**result, "environment": environment})
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))

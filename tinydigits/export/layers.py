@@ -1,0 +1,59 @@
+"""What every export is written from: convolutions on raw pixels. Nothing here needs PyTorch."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A convolution without padding, and what follows it."""
+
+    weight: Numbers
+    """(out, in, kernel, kernel)."""
+    bias: Numbers
+    """(out,)."""
+    side: int
+    """Pixels a side of its output, before pooling."""
+    relu: bool = False
+    pool: Literal["max", "mean"] | None = None
+    """The maximum of every 2x2 pixels, or the mean of all."""
+
+
+@dataclass(frozen=True)
+class IntegerConvolution:
+    """A convolution of integers, and what follows it."""
+
+    weight: npt.NDArray[np.int8]
+    """(out, in, kernel, kernel), in units of ``weight_scale``."""
+    bias: npt.NDArray[np.int32]
+    """(out,), in units of input scale times weight scale, as the sums are."""
+    weight_scale: Numbers
+    """(out,)."""
+    input_scale: float
+    output_scale: float
+    """What one unit of the output stands for."""
+    side: int
+    """Pixels a side of its output, before pooling."""
+    pool: Literal["max", "mean"] | None
+    """The maximum of every 2x2 pixels, or the sum of all: the mean's quarter is in the scale."""
+
+    @property
+    def factor(self) -> Numbers:
+        """What brings sums to units of the output, (out,)."""
+        return self.input_scale * self.weight_scale / self.output_scale
+
+    @property
+    def shift(self) -> int:
+        """Bits by which sums times ``multiplier`` are too large."""
+        return 30 - math.floor(math.log2(self.factor.max()))
+
+    @property
+    def multiplier(self) -> npt.NDArray[np.int32]:
+        """The factor in fixed point, (out,), below 2^31."""
+        return np.rint(self.factor * 2.0**self.shift).astype(np.int32)

@@ -1,0 +1,1 @@
+"""The net over HTTP: ``tinydigits serve``. Nothing here imports PyTorch."""

@@ -1,0 +1,133 @@
+"""What a request may ask for, and how long it may take."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES = 8 * 2**20  # of a body
+MOST_BYTES_TOGETHER = 64 * 2**20  # of the bodies of all requests under way
+MOST_IMAGES = 256  # in a JSON body
+MOST_FILES = 32  # in a form
+MOST_PIXELS = 16_000_000  # of a picture: phones take 12 megapixels
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # none that Pillow runs a program for
+HEADER_SECONDS = 10.0
+BODY_SECONDS = 15.0
+REQUEST_SECONDS = 60.0
+IDLE_SECONDS = 65  # longer than proxies keep a connection: they close first
+SHUTDOWN_SECONDS = 20  # for requests under way; Kubernetes waits for 30
+MOST_CONNECTIONS = 500
+
+
+class Limits:
+    """ASGI middleware: ends requests that send too much or take too long."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        body_seconds: float = BODY_SECONDS,
+        request_seconds: float = REQUEST_SECONDS,
+    ) -> None:
+        self.app = app
+        self.body_seconds = body_seconds
+        self.request_seconds = request_seconds
+        self.bytes_together = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on within its limits."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        body = _Body(self, scope, receive)
+        has_begun = False
+
+        async def tell(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await asyncio.wait_for(self.app(scope, body.receive, tell), self.request_seconds)
+        except asyncio.TimeoutError:
+            if has_begun:
+                raise  # the connection is closed: half an answer must not look whole
+            await _busy(send, self.request_seconds)
+        finally:
+            self.bytes_together -= body.received
+
+
+class _Body:
+    """The body of one request, counted and timed while it comes."""
+
+    def __init__(self, limits: Limits, scope: Scope, receive: Receive) -> None:
+        self.limits = limits
+        self.announced = _content_length(scope)
+        self.receive_on = receive
+        self.received = 0
+        self.is_whole = False
+        self.due = asyncio.get_running_loop().time() + limits.body_seconds
+
+    async def receive(self) -> Message:
+        """Return the next part.
+
+        Raises:
+            HTTPException: it comes too late, or there is too much of it.
+        """
+        if self.is_whole:  # what follows is that the client goes away, whenever it likes
+            return await self.receive_on()
+        if self.announced > MOST_BYTES:
+            raise _too_large(self.announced)
+        message = await self._next()
+        size = len(message.get("body", b""))
+        self.received += size
+        self.limits.bytes_together += size
+        self.is_whole = not message.get("more_body", False)
+        if self.received > MOST_BYTES:
+            raise _too_large(self.received)
+        if self.limits.bytes_together > MOST_BYTES_TOGETHER:
+            raise HTTPException(
+                429, "too many large requests at once: try again", {"retry-after": "1"}
+            )
+        return message
+
+    async def _next(self) -> Message:
+        left = self.due - asyncio.get_running_loop().time()
+        try:
+            return await asyncio.wait_for(_as_coroutine(self.receive_on), max(left, 0))
+        except asyncio.TimeoutError:
+            raise HTTPException(
+                408, f"the body did not come within {self.limits.body_seconds:g} seconds", CLOSE
+            ) from None
+
+
+CLOSE = {"connection": "close"}  # what is still to come of the body is not read
+
+
+async def _as_coroutine(receive: Callable[[], Awaitable[Message]]) -> Message:
+    return await receive()
+
+
+def _content_length(scope: Scope) -> int:
+    told = dict(scope["headers"]).get(b"content-length", b"0")
+    return int(told) if told.isdigit() else 0
+
+
+def _too_large(size: int) -> HTTPException:
+    return HTTPException(
+        413, f"{size:,} bytes and more: a body may have {MOST_BYTES:,} at most", CLOSE
+    )
+
+
+async def _busy(send: Send, seconds: float) -> None:
+    content = f'{{"error":"no answer within {seconds:g} seconds: try again"}}'.encode()
+    headers: list[Any] = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"retry-after", b"1"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

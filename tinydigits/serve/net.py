@@ -1,0 +1,83 @@
+"""The net that is served: an ONNX file that answers, and a page that reads by itself."""
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from scipy.special import softmax
+
+from tinydigits.errors import InputError
+from tinydigits.export import html, onnx
+from tinydigits.files import read_bytes
+from tinydigits.frame import SIDE
+from tinydigits.nets import net_file
+
+ONNX = ".onnx"
+SAME_ORIGIN = "; connect-src 'self'"  # whoever has the page open may try the API from its console
+
+
+@dataclass(frozen=True)
+class ServedNet:
+    """One net in the two forms that a server needs."""
+
+    name: str
+    """The recipe's, or the file's."""
+    onnx: bytes
+    page: bytes
+
+
+def served_net(model: str) -> ServedNet:
+    """Return the net of a recipe's name, or of the path of an ONNX file or a checkpoint.
+
+    Raises:
+        InputError: there is no such net, or it is not one of tinydigits'.
+    """
+    file = net_file(model, suffix=ONNX)
+    content = read_bytes(file) if file.suffix == ONNX else _exported(str(file))
+    name = file.stem if file.suffix == ONNX else file.name
+    page = html.page(onnx.layers_of(content), name, allowed=SAME_ORIGIN)
+    probabilities(session(content), np.zeros((1, SIDE, SIDE), np.uint8))
+    return ServedNet(name, content, page)
+
+
+def _exported(checkpoint: str) -> bytes:
+    # PyTorch is needed for this alone: it comes and goes with a process of its own.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_from_checkpoint, checkpoint).result()
+
+
+def _from_checkpoint(path: str) -> bytes:
+    from tinydigits.checkpoint import load_net
+    from tinydigits.errors import extra
+
+    with extra("serve", "serving a checkpoint"):
+        from tinydigits.export.folded import fold
+    return onnx.in_floats(fold(load_net(Path(path))))
+
+
+def session(content: bytes) -> onnxruntime.InferenceSession:
+    """Return an ONNX file ready to answer, on one thread: a picture takes microseconds.
+
+    Raises:
+        InputError: onnxruntime cannot run it.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what is wrong is told below
+    try:
+        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
+    except Exception as error:  # each of its reasons is a class of its own
+        raise InputError(f"onnxruntime cannot run the net: {str(error).splitlines()[0]}") from error
+
+
+def probabilities(
+    net: onnxruntime.InferenceSession, pixels: npt.NDArray[np.uint8]
+) -> npt.NDArray[np.float64]:
+    """Return the probabilities of the digits 0 to 9, (N, 10), for pixels (N, 28, 28)."""
+    (logits,) = net.run(["logits"], {"pixels": pixels})
+    found: npt.NDArray[np.float64] = softmax(logits.astype(np.float64), axis=1)
+    return found

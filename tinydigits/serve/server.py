@@ -1,0 +1,156 @@
+"""One server: a socket, uvicorn, and patience that ends."""
+
+import os
+import signal
+import socket
+import sys
+import tempfile
+import warnings
+from asyncio import TimerHandle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+from tinydigits.errors import InputError
+from tinydigits.serve import limits
+from tinydigits.serve.api import application
+from tinydigits.serve.net import ServedNet, served_net
+from tinydigits.serve.observe import ACCESS, SHARED
+
+_LINES = {"class": "logging.StreamHandler"}
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(message)s"},
+        "event": {"format": "%(asctime)s %(levelname)s %(message)s"},
+    },
+    "handlers": {
+        "requests": {**_LINES, "stream": "ext://sys.stdout", "formatter": "line"},
+        "events": {**_LINES, "stream": "ext://sys.stderr", "formatter": "event"},
+    },
+    "loggers": {
+        ACCESS.name: {"handlers": ["requests"], "level": "INFO", "propagate": False},
+        "uvicorn": {"handlers": ["events"], "level": "WARNING", "propagate": False},
+    },
+}
+
+
+class Impatient(HttpToolsProtocol):
+    """HTTP on one connection whose headers must come in time: uvicorn itself waits forever."""
+
+    headers_due: TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Start waiting for the first request's headers."""
+        super().connection_made(transport)
+        self._wait_for_headers()
+
+    def on_message_begin(self) -> None:
+        """Start waiting for a further request's headers."""
+        super().on_message_begin()
+        self._wait_for_headers()
+
+    def on_headers_complete(self) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says None
+        """Keep the connection until a client that has sent all it wants to send has its answer."""
+        if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def _wait_for_headers(self) -> None:
+        if self.headers_due is None:
+            self.headers_due = self.loop.call_later(limits.HEADER_SECONDS, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self.headers_due is not None:
+            self.headers_due.cancel()
+            self.headers_due = None
+
+
+def serve(model: str, *, host: str, port: int, workers: int) -> None:
+    """Answer over HTTP until SIGTERM or Ctrl-C; requests under way are answered before the end.
+
+    Raises:
+        InputError: there is no such net, or ``host`` and ``port`` cannot be listened on.
+    """
+    net = served_net(model)
+    with _listening(host, port) as listening, _counting_together(workers):
+        host, port = listening.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"serving {net.name} on http://{shown}:{port}, Ctrl-C stops it", file=sys.stderr)
+        _run(net, listening, workers)
+
+
+def _run(net: ServedNet, listening: socket.socket, workers: int) -> None:
+    config = uvicorn.Config(
+        partial(_worker, net),
+        factory=True,
+        workers=workers,
+        http=Impatient,
+        ws="none",
+        log_config=LOGGING,
+        access_log=False,
+        server_header=False,
+        limit_concurrency=limits.MOST_CONNECTIONS,
+        timeout_keep_alive=limits.IDLE_SECONDS,
+        timeout_graceful_shutdown=limits.SHUTDOWN_SECONDS,
+    )
+    if workers > 1:
+        Multiprocess(config, [listening]).run()
+        return
+    # When it has ended, uvicorn raises again the signal that it was ended by.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    uvicorn.Server(config).run([listening])
+
+
+def _worker(net: ServedNet) -> Any:
+    """Return the application, in the process that is to serve it."""
+    # Pillow warns of damaged files, which are answered for, and its filters are not a thread's own.
+    warnings.simplefilter("ignore")
+    return application(net)
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(
+            f"cannot listen on {host}, port {port}: {reason}; give another --host or --port"
+        ) from error
+    with listening:
+        yield listening
+
+
+@contextmanager
+def _counting_together(workers: int) -> Iterator[None]:
+    """Give several workers a folder in which their counts are added up, in memory where it can."""
+    if workers == 1:
+        yield
+        return
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(
+        prefix="tinydigits-", dir=memory if os.access(memory, os.W_OK) else None
+    ) as folder:
+        os.environ[SHARED] = folder
+        yield
+        del os.environ[SHARED]
