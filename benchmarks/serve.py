@@ -4,7 +4,8 @@ A server of one worker is started, and this process sends it MNIST's test digits
 JSON in a request. First as many as it answers, from a few connections that each wait for an answer
 before they go on; then at half of that rate, at random moments that do not wait for answers, so
 that a slow answer delays none of those after it: latencies count from when a request was due. Then
-50,000 more, while the server's resident memory is read. Every answer is compared with the net's. The two processes share the machine's cores.
+50,000 more, while the server's resident memory is read. Every answer is compared with the net's.
+The two processes share the machine's cores.
 
     python benchmarks/serve.py --out records/<date>-serve
 """

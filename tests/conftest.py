@@ -1,7 +1,9 @@
 """Digits for the tests: real ones where they are at hand, a handful of drawn ones everywhere."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from tinydigits.config import TrainConfig
 from tinydigits.data import mnist
 from tinydigits.data.dataset import Dataset, Digits, load_dataset
+from tinydigits.export import parity
 from tinydigits.hardware import Compute
 
 ROOT = Path(__file__).parent.parent
@@ -51,3 +54,19 @@ def small() -> TrainConfig:
 def compute() -> Compute:
     """The CPU in fp32: there on every machine."""
     return Compute(torch.device("cpu"), torch.float32)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, driven by playwright."""
+    reason = "no playwright: pip install playwright"
+    playwright_api = pytest.importorskip("playwright.sync_api", reason=reason)
+    try:
+        program = parity.browser()
+    except parity.UnmeasuredError as missing:
+        pytest.skip(f"{missing}: apt-get install chromium")
+    with playwright_api.sync_playwright() as playwright:
+        # Containers run as root, where Chromium's sandbox does not.
+        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -3,7 +3,6 @@
 import base64
 import io
 import os
-import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -16,15 +15,17 @@ import torch
 from PIL import Image
 
 from tests.conftest import ROOT
-from tests.pictures import LIGHTS, Points, as_image, drawn, photo, strokes
+from tests.pictures import LIGHTS, as_image, drawn, photo
 from tinydigits import NoDigit, infer, load
 from tinydigits.data import mnist, synthetic
-from tinydigits.export import html, parity
+from tinydigits.export import html
 from tinydigits.export.folded import fold
 from tinydigits.image import to_mnist
 
 pytest.importorskip("playwright", reason="no playwright: pip install playwright")
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
+
+from tests.drawing import expect_answer, on_field, stroke, ways, write
 
 Pixels = npt.NDArray[np.uint8]
 WIDE, NARROW = {"width": 1000, "height": 760}, {"width": 360, "height": 740}
@@ -35,19 +36,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "digits.html"
     path.write_bytes(html.page(fold(load()), "robust"))
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    try:
-        program = parity.browser()
-    except parity.UnmeasuredError as reason:
-        pytest.skip(f"{reason}: apt-get install chromium")
-    with sync_playwright() as playwright:
-        # Containers run as root, where Chromium's sandbox does not.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -73,38 +61,6 @@ def opened(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
 @pytest.fixture
 def page(opened: Callable[..., Page]) -> Page:
     return opened()
-
-
-def on_field(page: Page, points: Points) -> list[list[float]]:
-    """Return places in the window of points, 0 to 1 of the field."""
-    box = page.locator("#field").bounding_box()
-    assert box is not None
-    places: list[list[float]] = (points * (box["width"], box["height"])).tolist()
-    return [[x + box["x"], y + box["y"]] for x, y in places]
-
-
-def ways(digit: int) -> list[Points]:
-    """Return the strokes of a digit, 0 to 1 of the field."""
-    return [way[::3] * (0.6, 0.7) + (0.2, 0.15) for way in strokes(digit)]
-
-
-def stroke(page: Page, points: Points) -> None:
-    places = on_field(page, points)
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places:
-        page.mouse.move(*place)
-    page.mouse.up()
-
-
-def write(page: Page, digit: int) -> None:
-    for points in ways(digit):
-        stroke(page, points)
-
-
-def expect_answer(page: Page, digit: int) -> None:
-    expect(page.get_by_role("status")).to_have_text(re.compile(f"^Answer: {digit}, "))
-    expect(page.locator("#answer")).to_have_text(str(digit))
 
 
 def expect_no_digit_yet(page: Page) -> None:

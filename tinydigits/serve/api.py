@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import core as swagger
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
@@ -33,8 +33,10 @@ from tinydigits.serve.net import ServedNet, probabilities, session
 from tinydigits.serve.observe import Metrics, Observer
 
 Pixels = npt.NDArray[np.uint8]
+File = tuple[str, bytes]  # its name and what it holds
 
 READERS = 2  # pictures read at once: one of the largest takes 150 MB while it is
+FIELD = "files"  # of a form
 STATIC = "/docs/static"
 PATHS = frozenset({"/", "/predict", "/healthz", "/metrics", "/docs", "/openapi.json"})
 DESCRIPTION = (
@@ -154,7 +156,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
             case "application/json":
                 predictions = reader.numbers(_images(await request.body()))
             case "multipart/form-data":
-                predictions = await reader.files(_files(await _form(request)))
+                predictions = await reader.files(await _files(request))
             case other:
                 raise HTTPException(
                     415,
@@ -240,16 +242,12 @@ class _Reader:
         pixels = np.rint([np.reshape(each, (SIDE, SIDE)) for each in images.images])
         return [Answer(**_told(row)) for row in self.probabilities(pixels.astype(np.uint8))]
 
-    async def files(self, files: Sequence[UploadFile]) -> list[FileAnswer | Unread]:
+    async def files(self, files: Sequence[File]) -> list[FileAnswer | Unread]:
         loop = asyncio.get_running_loop()
-        contents = [await file.read() for file in files]
         read = await asyncio.gather(
-            *(loop.run_in_executor(self.threads, _prepared, content) for content in contents)
+            *(loop.run_in_executor(self.threads, _prepared, content) for _, content in files)
         )
-        return [
-            self._answer(file.filename or "", pixels)
-            for file, pixels in zip(files, read, strict=True)
-        ]
+        return [self._answer(name, pixels) for (name, _), pixels in zip(files, read, strict=True)]
 
     def _answer(self, file: str, pixels: Pixels | InputError) -> FileAnswer | Unread:
         if isinstance(pixels, InputError):
@@ -285,24 +283,30 @@ def _images(body: bytes) -> Images:
 
 def _place(steps: Sequence[int | str]) -> str:
     named = [step for step in steps if step not in ("flat", "rows")]
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in named)[1:]
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in named)
+    return place[1:] or "the body"
 
 
-async def _form(request: Request) -> FormData:
+async def _files(request: Request) -> list[File]:
+    parser = _Form(request.headers, request.stream(), max_files=limits.MOST_FILES, max_fields=1)
     try:
-        return await _Form(
-            request.headers, request.stream(), max_files=limits.MOST_FILES, max_fields=0
-        ).parse()
+        form = await parser.parse()
     except MultiPartException as error:
-        status = 413 if error.message.startswith("Too many files") else 422
-        raise HTTPException(status, f"not a form of files: {error.message}") from None
-
-
-def _files(form: FormData) -> list[UploadFile]:
-    files = [each for _, each in form.multi_items() if isinstance(each, UploadFile)]
+        raise HTTPException(422, f"not a form of files: {error.message}") from None
+    try:
+        files = [await _file(name, value) for name, value in form.multi_items()]
+    finally:
+        await form.close()
     if not files:
-        raise HTTPException(422, "no file in the form: expected one or more as 'files'")
+        raise HTTPException(422, f"no file in the form: expected one or more as {FIELD!r}")
     return files
+
+
+async def _file(field: str, value: UploadFile | str) -> File:
+    if isinstance(value, str) or field != FIELD:
+        kind = "text" if isinstance(value, str) else "a file"
+        raise HTTPException(422, f"{field!r} is {kind}: expected files, each as {FIELD!r}")
+    return value.filename or "", await value.read()
 
 
 def _json(content: BaseModel) -> Response:
@@ -337,9 +341,10 @@ def _request_body() -> dict[str, Any]:
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
-                    "required": ["files"],
+                    "required": [FIELD],
+                    "additionalProperties": False,
                     "properties": {
-                        "files": {
+                        FIELD: {
                             "type": "array",
                             "minItems": 1,
                             "maxItems": limits.MOST_FILES,

@@ -40,7 +40,7 @@ def served_net(model: str) -> ServedNet:
     content = read_bytes(file) if file.suffix == ONNX else _exported(str(file))
     name = file.stem if file.suffix == ONNX else file.name
     page = html.page(onnx.layers_of(content), name, allowed=SAME_ORIGIN)
-    probabilities(session(content), np.zeros((1, SIDE, SIDE), np.uint8))
+    _refuse_useless(content)
     return ServedNet(name, content, page)
 
 
@@ -59,19 +59,21 @@ def _from_checkpoint(path: str) -> bytes:
     return onnx.in_floats(fold(load_net(Path(path))))
 
 
-def session(content: bytes) -> onnxruntime.InferenceSession:
-    """Return an ONNX file ready to answer, on one thread: a picture takes microseconds.
+def _refuse_useless(content: bytes) -> None:
+    try:
+        found = probabilities(session(content), np.zeros((1, SIDE, SIDE), np.uint8))
+    except Exception as error:  # each of onnxruntime's reasons is a class of its own
+        raise InputError(f"onnxruntime cannot run the net: {str(error).splitlines()[0]}") from error
+    if found.shape != (1, 10) or not np.isfinite(found).all():
+        raise InputError(f"the net answers {found.tolist()}, expected ten probabilities")
 
-    Raises:
-        InputError: onnxruntime cannot run it.
-    """
+
+def session(content: bytes) -> onnxruntime.InferenceSession:
+    """Return an ONNX file ready to answer, on one thread: a picture takes microseconds."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what is wrong is told below
-    try:
-        return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-    except Exception as error:  # each of its reasons is a class of its own
-        raise InputError(f"onnxruntime cannot run the net: {str(error).splitlines()[0]}") from error
+    options.log_severity_level = 4  # what is wrong is raised
+    return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
 
 
 def probabilities(

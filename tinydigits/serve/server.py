@@ -99,7 +99,18 @@ def serve(model: str, *, host: str, port: int, workers: int) -> None:
 
 
 def _run(net: ServedNet, listening: socket.socket, workers: int) -> None:
-    config = uvicorn.Config(
+    options = configuration(net, workers)
+    if workers > 1:
+        Multiprocess(options, [listening]).run()
+        return
+    # When it has ended, uvicorn raises again the signal that it was ended by.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    uvicorn.Server(options).run([listening])
+
+
+def configuration(net: ServedNet, workers: int = 1) -> uvicorn.Config:
+    """Return how uvicorn is to serve a net."""
+    return uvicorn.Config(
         partial(_worker, net),
         factory=True,
         workers=workers,
@@ -112,12 +123,6 @@ def _run(net: ServedNet, listening: socket.socket, workers: int) -> None:
         timeout_keep_alive=limits.IDLE_SECONDS,
         timeout_graceful_shutdown=limits.SHUTDOWN_SECONDS,
     )
-    if workers > 1:
-        Multiprocess(config, [listening]).run()
-        return
-    # When it has ended, uvicorn raises again the signal that it was ended by.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    uvicorn.Server(config).run([listening])
 
 
 def _worker(net: ServedNet) -> Any:
