@@ -25,14 +25,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import torch
 from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import hardware, shipping  # noqa: E402
+from tinydigits import hardware, runtime, shipping  # noqa: E402
 from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
 from tinydigits.errors import InputError, exit_code  # noqa: E402
 from tinydigits.evaluation import infer  # noqa: E402
@@ -151,9 +150,7 @@ def _in_safetensors(content: bytes, path: Path) -> Form:
 
 def _in_onnx(content: bytes, path: Path) -> Form:
     path.write_bytes(content)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(content, options)
+    session = runtime.session(content)
     return _timed(
         len(content),
         _peak(WITH_ONNX, path),

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -16,17 +16,29 @@ LOOPBACK = ("--host", "127.0.0.1", "--no-dashboard")
 
 
 @contextmanager
-def started(*command: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a Python program in a process group of its own, and end it at last."""
+def started(
+    *command: str,
+    before: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator["subprocess.Popen[str]"]:
+    """Run a Python program in a process group of its own, and end it at last.
+
+    ``before`` is called in the new process before it becomes that program.
+    """
+
+    def prepare() -> None:
+        # Shells have jobs in the background ignore Ctrl-C, and that is inherited.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        before()
+
     process = subprocess.Popen(
         [sys.executable, *command],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **environment},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", **(environment or {})},
         start_new_session=True,
-        # Shells have jobs in the background ignore Ctrl-C, and that is inherited.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=prepare,
     )
     try:
         yield process
@@ -52,5 +64,5 @@ def scheduler() -> Iterator[tuple["subprocess.Popen[str]", str]]:
 def worker(address: str, *options: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
     """Run a Dask worker of one thread that is killed with this one process."""
     command = ("-m", "dask", "worker", address, *LOOPBACK, "--no-nanny", "--nthreads", "1")
-    with started(*command, *options, **environment) as process:
+    with started(*command, *options, environment=environment) as process:
         yield process

@@ -88,12 +88,9 @@ def onnx_logits(content: bytes, pixels: Tensor, *, batch_size: int = 1000) -> Te
         InputError: onnxruntime is not installed, or the file is none of tinydigits' models.
     """
     with extra("onnx", "an ONNX file"):
-        import onnxruntime
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # errors only
-    options.intra_op_num_threads = torch.get_num_threads()
+        from tinydigits import runtime
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = runtime.session(content, threads=torch.get_num_threads())
     except Exception as error:  # each of its reasons is a class of its own
         raise InputError(f"not an ONNX model: {str(error).splitlines()[0]}") from error
     found = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]

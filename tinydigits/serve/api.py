@@ -27,9 +27,10 @@ from tinydigits import __version__, image, pictures
 from tinydigits.data import synthetic
 from tinydigits.errors import InputError
 from tinydigits.frame import SIDE
+from tinydigits.runtime import session
 from tinydigits.serve import limits
 from tinydigits.serve.headers import POLICY, SecurityHeaders
-from tinydigits.serve.net import ServedNet, probabilities, session
+from tinydigits.serve.net import ServedNet, probabilities
 from tinydigits.serve.observe import Metrics, Observer
 
 Pixels = npt.NDArray[np.uint8]

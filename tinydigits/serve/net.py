@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 from scipy.special import softmax
 
 from tinydigits.errors import InputError
@@ -15,6 +14,7 @@ from tinydigits.export import html, onnx
 from tinydigits.files import read_bytes
 from tinydigits.frame import SIDE
 from tinydigits.nets import net_file
+from tinydigits.runtime import Session, session
 
 ONNX = ".onnx"
 SAME_ORIGIN = "; connect-src 'self'"  # whoever has the page open may try the API from its console
@@ -51,11 +51,14 @@ def _exported(checkpoint: str) -> bytes:
 
 
 def _from_checkpoint(path: str) -> bytes:
-    from tinydigits.checkpoint import load_net
-    from tinydigits.errors import extra
-
-    with extra("serve", "serving a checkpoint"):
+    try:
+        from tinydigits.checkpoint import load_net
         from tinydigits.export.folded import fold
+    except ImportError as error:
+        raise InputError(
+            f"a checkpoint needs {error.name}, which is not installed: where it is, type "
+            f"tinydigits export onnx {path} net.onnx, and serve that file"
+        ) from error
     return onnx.in_floats(fold(load_net(Path(path))))
 
 
@@ -68,17 +71,7 @@ def _refuse_useless(content: bytes) -> None:
         raise InputError(f"the net answers {found.tolist()}, expected ten probabilities")
 
 
-def session(content: bytes) -> onnxruntime.InferenceSession:
-    """Return an ONNX file ready to answer, on one thread: a picture takes microseconds."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what is wrong is raised
-    return onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-
-
-def probabilities(
-    net: onnxruntime.InferenceSession, pixels: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.float64]:
+def probabilities(net: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Return the probabilities of the digits 0 to 9, (N, 10), for pixels (N, 28, 28)."""
     (logits,) = net.run(["logits"], {"pixels": pixels})
     found: npt.NDArray[np.float64] = softmax(logits.astype(np.float64), axis=1)
