@@ -16,6 +16,7 @@ import pytest
 import tinydigits
 from tests.conftest import ROOT
 from tests.pictures import drawn
+from tests.serving import server
 from tinydigits.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text()
@@ -130,6 +131,12 @@ def commands(text: str) -> list[str]:
     return [line for line in lines if line]
 
 
+def shown_below(command: str) -> str:
+    """Return what the README shows below a command, which is what the command prints."""
+    block = rf"```sh\n{re.escape(command)}\n```\n\n```text\n(.*?)```"
+    return "".join(re.findall(block, README, re.DOTALL))
+
+
 def test_readme_begins_with_the_two_commands() -> None:
     assert commands(README)[:2] == ["make train", "make test"]
 
@@ -149,16 +156,20 @@ def test_every_command_of_the_readme_works(
         run(["make", target, f"VENV={sys.prefix}", f"ARGS={short}"], clone, **environment)
     elif command.startswith("pip install "):
         request.getfixturevalue("installed")
+    elif command == "tinydigits serve":
+        pass  # the next command is sent to it
+    elif command.startswith("curl "):
+        if shutil.which("curl") is None:
+            pytest.skip("no curl: apt-get install curl")
+        with server() as running:
+            printed = run(command.replace("http://127.0.0.1:8000", running.url), clone)
+        assert json.loads(printed) == json.loads(shown_below(command))
     elif command.startswith("tinydigits study "):
         short = " --seeds 0-1 --epochs 1 --shares 0.01"
         run(str(request.getfixturevalue("installed") / command) + short, clone, **environment)
     elif command.startswith("tinydigits "):
         printed = run(str(request.getfixturevalue("installed") / command), clone, **environment)
-        # What the README shows below a command is what the command prints.
-        shown = re.search(
-            rf"```sh\n{re.escape(command)}\n```\n\n```text\n(.*?)```", README, re.DOTALL
-        )
-        assert shown is None or printed == shown.group(1)
+        assert shown_below(command) in ("", printed)
     elif command.startswith("python benchmarks/"):
         run([sys.executable, command.split()[1], "--help"], clone, **environment)
     elif command.startswith("python train.py"):

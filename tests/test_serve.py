@@ -87,7 +87,7 @@ def test_pictures_of_every_format_are_read(client: TestClient, form: str) -> Non
     answer = client.post("/predict", files=form_of(seven=file_of(drawn(7), form)))
     (found,) = answer.json()["predictions"]
     assert (answer.status_code, found["file"], found["digit"]) == (200, "seven", 7)
-    assert sum(found["probabilities"]) == pytest.approx(1)
+    assert sum(found["probabilities"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_form_is_answered_file_by_file_with_what_is_wrong(client: TestClient) -> None:
@@ -354,7 +354,7 @@ def test_the_documents_example_is_answered(client: TestClient) -> None:
     example = operation["requestBody"]["content"]["application/json"]["example"]
     answer = client.post("/predict", json=example)
     assert [each["probability"] > 0.9 for each in answer.json()["predictions"]] == [True, True]
-    assert {"200", "400", "408", "413", "415", "422", "429"} <= set(operation["responses"])
+    assert {"200", "400", "408", "413", "415", "422", "429", "503"} <= set(operation["responses"])
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -263,7 +263,7 @@ def test_the_api_can_be_called_from_the_page(running: Server, page: Page) -> Non
 
 def test_the_documents_example_works_when_clicked(running: Server, page: Page) -> None:
     page.goto(f"{running.url}/docs")
-    page.locator("#operations-default-predict_predict_post").click()
+    page.locator("#operations-digits-predict_predict_post").click()
     page.get_by_role("button", name="Execute").click()
     answer = page.locator(".live-responses-table")
     expect(answer.locator(".response-col_status").last).to_contain_text("200")

@@ -38,6 +38,7 @@ File = tuple[str, bytes]  # its name and what it holds
 
 READERS = 2  # pictures read at once: one of the largest takes 150 MB while it is
 FIELD = "files"  # of a form
+DECIMALS = 6  # of probabilities: more would differ between processors
 STATIC = "/docs/static"
 PATHS = frozenset({"/", "/predict", "/healthz", "/metrics", "/docs", "/openapi.json"})
 DESCRIPTION = (
@@ -56,16 +57,19 @@ class Answer(BaseModel):
     )
 
 
-class FileAnswer(Answer):
+class Named(BaseModel):
+    """A file that was sent."""
+
+    file: str
+
+
+class FileAnswer(Answer, Named):
     """What the net reads in a file."""
 
-    file: str
 
-
-class Unread(BaseModel):
+class Unread(Named):
     """A file in which there is nothing to read."""
 
-    file: str
     error: str = Field(description="What was found instead of one digit.")
 
 
@@ -142,9 +146,10 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
 
     @api.post(
         "/predict",
+        tags=["digits"],
         summary="Read digits",
         response_model=Predictions,
-        responses=_problems(400, 408, 413, 415, 422, 429),
+        responses=_problems(400, 408, 413, 415, 422, 429, 503),
         openapi_extra={"requestBody": _request_body()},
     )
     async def predict(request: Request) -> Response:
@@ -166,7 +171,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
                 )
         return _json(Predictions(model=net.name, predictions=predictions))
 
-    @api.get("/healthz", summary="Does it answer?")
+    @api.get("/healthz", tags=["operation"], summary="Does it answer?")
     async def healthz() -> Health:
         """Answer after the net has read a picture."""
         reader.probabilities(np.zeros((1, SIDE, SIDE), np.uint8))
@@ -174,6 +179,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
 
     @api.get(
         "/metrics",
+        tags=["operation"],
         summary="Requests, errors, times",
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
@@ -235,7 +241,7 @@ class _Reader:
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
     def probabilities(self, pixels: Pixels) -> list[list[float]]:
-        found: list[list[float]] = probabilities(self.session, pixels).tolist()
+        found: list[list[float]] = probabilities(self.session, pixels).round(DECIMALS).tolist()
         return found
 
     def numbers(self, images: Images) -> list[Answer]:
