@@ -8,7 +8,16 @@ import pytest
 import torch
 
 from tinydigits import checkpoint
-from tinydigits.checkpoint import LAST, Origin, load_net, resume, save_last, save_model, set_aside
+from tinydigits.checkpoint import (
+    LAST,
+    Origin,
+    last,
+    load_net,
+    restore,
+    save_last,
+    save_model,
+    set_aside,
+)
 from tinydigits.config import Light, TrainConfig
 from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Dataset
@@ -82,7 +91,7 @@ def test_resumed_weights_equal_uninterrupted_ones(
         next(results)
     save_last(tmp_path, interrupted, origin)
     resumed = fresh()
-    resume(tmp_path, resumed, origin)
+    restore(resumed, last(tmp_path, origin))
     assert resumed.epoch == epochs
     list(fit(resumed, digits, config))
 
@@ -164,11 +173,9 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         load_net(tmp_path / "model.pth")
 
 
-def test_resuming_nothing_is_refused(
-    tmp_path: Path, fresh: Callable[[], State], origin: Origin
-) -> None:
+def test_resuming_nothing_is_refused(tmp_path: Path, origin: Origin) -> None:
     with pytest.raises(InputError, match=r"nothing to resume: there is no .*last.pth"):
-        resume(tmp_path, fresh(), origin)
+        last(tmp_path, origin)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +198,7 @@ def test_resuming_another_run_is_refused(
     if "config" in changed:
         changed = {"config": dataclasses.replace(origin.config, **changed["config"])}
     with pytest.raises(InputError, match=message):
-        resume(tmp_path, fresh(), dataclasses.replace(origin, **changed))
+        last(tmp_path, dataclasses.replace(origin, **changed))
     assert (tmp_path / LAST).read_bytes() == before
 
 
@@ -200,15 +207,13 @@ def test_resuming_from_a_plain_model_is_refused(
 ) -> None:
     save_model(tmp_path / LAST, fresh(), origin)
     with pytest.raises(InputError, match="is no run to resume"):
-        resume(tmp_path, fresh(), origin)
+        last(tmp_path, origin)
 
 
-def test_resuming_from_a_file_without_options_is_refused(
-    tmp_path: Path, fresh: Callable[[], State], origin: Origin
-) -> None:
+def test_resuming_from_a_file_without_options_is_refused(tmp_path: Path, origin: Origin) -> None:
     torch.save(valid(), tmp_path / LAST)
     with pytest.raises(InputError, match="lacks 'config': it is no run to resume"):
-        resume(tmp_path, fresh(), origin)
+        last(tmp_path, origin)
 
 
 def test_an_earlier_run_is_moved_and_nothing_else(tmp_path: Path) -> None:

@@ -380,10 +380,13 @@ def test_files_that_are_no_such_net_are_refused(tmp_path: Any) -> None:
     misfit = load_from_string(onnx.in_floats(layers))
     first, second = [node for node in misfit.graph.node if node.op_type == "Conv"][:2]
     first.input[1], second.input[1] = second.input[1], first.input[1]
+    foreign = load_from_string(onnx.in_floats(layers))
+    foreign.graph.node[-1].op_type = "Squeeze"
     few = [*layers[:-1], replace(layers[-1], weight=layers[-1].weight[:5], bias=np.zeros(5))]
     for name, content, words in [
         ("five.onnx", onnx.in_floats(few), "expected ten probabilities"),
         ("net-int8.onnx", integers, "not a float ONNX model of tinydigits"),
+        ("foreign.onnx", foreign.SerializeToString(), "not a float ONNX model of tinydigits"),
         ("empty.onnx", b"", "not a float ONNX model of tinydigits"),
         ("text.onnx", b"nonsense", "not a float ONNX model of tinydigits"),
         ("misfit.onnx", misfit.SerializeToString(), "onnxruntime cannot run the net"),

@@ -213,6 +213,7 @@ def test_a_line_of_json_is_logged_for_each_request(running: Server) -> None:
     request = urllib.request.Request(f"{running.url}/predict", large, headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.headers["x-request-id"] == "a-request-of-mine"
+        assert "server" not in answer.headers
         sent = len(answer.read())
     line = running.log.wait_for("a-request-of-mine")
     assert line.pop("time") < datetime.now(timezone.utc).isoformat()
@@ -336,6 +337,22 @@ def test_headers_that_do_not_come_are_not_waited_for(impatient: int, sent: bytes
     with connection(impatient) as connected:
         connected.sendall(sent)
         assert everything(connected) == b""
+
+
+def test_a_second_requests_headers_are_not_waited_for_either(impatient: int) -> None:
+    with connection(impatient) as connected:
+        connected.sendall(head(BODY) + BODY + b"POST /predict HT")
+        assert everything(connected).count(b"HTTP/1.1 200 ") == 1
+
+
+def test_a_body_may_take_longer_than_headers(impatient: int) -> None:
+    with connection(impatient) as connected:
+        connected.sendall(head(BODY))
+        connected.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            connected.recv(1)
+        connected.sendall(BODY)
+        assert connected.recv(1_000).startswith(b"HTTP/1.1 200 ")
 
 
 def test_headers_that_trickle_in_are_not_waited_for(impatient: int) -> None:

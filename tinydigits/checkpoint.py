@@ -23,6 +23,7 @@ from tinydigits.training import EpochResult, State
 
 FORMAT, VERSION = "tinydigits", 1
 LAST, FINAL = "last.pth", "final"
+TRAINING = ("optimizer_state_dicts", "scheduler_state_dicts", "losses", "history")
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,8 @@ def _shape(shapes: dict[str, tuple[int, ...]], name: str) -> str:
     return str(shapes[name]) if name in shapes else "absent"
 
 
-def resume(directory: Path, state: State, origin: Origin) -> None:
-    """Bring ``state`` to where the run in ``directory`` was last saved.
+def last(directory: Path, origin: Origin) -> dict[str, Any]:
+    """Return what ``restore`` needs to go on with the run in ``directory``.
 
     Raises:
         InputError: there is no such run, or it was started with other options or other digits.
@@ -177,19 +178,20 @@ def resume(directory: Path, state: State, origin: Origin) -> None:
     content = load(path)
     try:
         _refuse_other_run(path, content, origin)
-        state.net.load_state_dict(content["model_state_dict"])
-        for optimizer, values in zip(
-            state.optimizers, content["optimizer_state_dicts"], strict=True
-        ):
-            optimizer.load_state_dict(values)
-        for scheduler, values in zip(
-            state.schedulers, content["scheduler_state_dicts"], strict=True
-        ):
-            scheduler.load_state_dict(values)
-        state.losses.copy_(content["losses"])
-        state.history = [EpochResult(**result) for result in content["history"]]
+        return {name: content[name] for name in ("model_state_dict", *TRAINING)}
     except KeyError as error:
         raise InputError(f"{path} lacks {error}: it is no run to resume; start afresh") from error
+
+
+def restore(state: State, content: dict[str, Any]) -> None:
+    """Bring ``state`` to where the run was last saved."""
+    state.net.load_state_dict(content["model_state_dict"])
+    for optimizer, values in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
+        optimizer.load_state_dict(values)
+    for scheduler, values in zip(state.schedulers, content["scheduler_state_dicts"], strict=True):
+        scheduler.load_state_dict(values)
+    state.losses.copy_(content["losses"])
+    state.history = [EpochResult(**result) for result in content["history"]]
 
 
 def _refuse_other_run(path: Path, content: dict[str, Any], origin: Origin) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from tinydigits import checkpoint, hardware, plots
+from tinydigits import checkpoint, distributed, hardware, plots
 from tinydigits.checkpoint import FINAL, LAST, Origin
 from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Dataset, load_dataset
+from tinydigits.distributed import ALONE, World
 from tinydigits.errors import warn
 from tinydigits.evaluation import Report, infer, report
 from tinydigits.files import write_atomically, write_json
@@ -20,20 +21,26 @@ from tinydigits.model import parameter_count
 from tinydigits.training import EpochResult, Split, State, check_batch_size, fit, split, start
 
 
-def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> Report:
-    """Train, keep checkpoints and write the report under ``out``; return the test figures.
+def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> None:
+    """Train, keep checkpoints and write the report under ``out``.
 
-    The test digits are looked at once, after the last epoch, by the last net.
+    The test digits are looked at once, after the last epoch, by the last net. Of several processes
+    that torchrun started, the first one downloads, prints and writes; where one has died and all
+    were started again, they go on with the run as if told to resume.
 
     Raises:
         InputError: the options, the data, the run to resume or ``out`` cannot be used.
     """
-    compute = hardware.choose(config.device, config.precision)
-    dataset = load_dataset(config.data, data_dir)
-    tested = train_on(dataset, config, compute, out=out, resume=resume)
-    for path in (*sorted(out.glob("model_epoch_*.pth")), *sorted((out / FINAL).iterdir())):
-        print(f"wrote {path}")
-    return tested
+    with distributed.join() as world:
+        compute = hardware.choose(config.device, config.precision)
+        dataset = world.one_after_the_first(lambda: load_dataset(config.data, data_dir))
+        if not world.is_first:
+            follow(dataset, config, compute, world)
+            return
+        resume = resume or (world.is_restart and (out / LAST).exists())
+        train_on(dataset, config, compute, out=out, resume=resume, world=world)
+        for path in (*sorted(out.glob("model_epoch_*.pth")), *sorted((out / FINAL).iterdir())):
+            print(f"wrote {path}")
 
 
 def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
@@ -51,17 +58,23 @@ def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
 
 
 def train_on(
-    dataset: Dataset, config: TrainConfig, compute: hardware.Compute, *, out: Path, resume: bool
+    dataset: Dataset,
+    config: TrainConfig,
+    compute: hardware.Compute,
+    *,
+    out: Path,
+    resume: bool,
+    world: World = ALONE,
 ) -> Report:
-    """Train on digits at hand; otherwise as ``train``, without naming the files at the end."""
+    """Train on digits at hand, as the first process; return the test figures."""
     digits = split(dataset.train, config)
     origin = Origin(config, dataset.name, dataset.warning)
-    state = start(config, len(digits.train), compute)
-    _prepare(out, state, origin, resume)
-    _announce(dataset, digits, state)
+    state = start(config, len(digits.train), compute, world=world)
+    _prepare(out, state, origin, resume, world)
+    _announce(dataset, digits, state, world)
     bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
     try:
-        for result in fit(state, digits, config, progress=bar):
+        for result in fit(state, digits, config, world=world, progress=bar):
             best = _keep(out, state, origin)
             print(_line(result, best), flush=True)
     except KeyboardInterrupt:
@@ -72,14 +85,28 @@ def train_on(
     # The file is tested, not the net in memory: it is what others will load.
     net = checkpoint.load_net(model)
     tested = report(infer(net, dataset.test.images), dataset.test.labels)
-    _finish(out, state, origin, tested)
+    _finish(out, state, origin, tested, world)
     warn(origin.warning)
     return tested
 
 
-def _prepare(out: Path, state: State, origin: Origin, resume: bool) -> None:
+def follow(dataset: Dataset, config: TrainConfig, compute: hardware.Compute, world: World) -> None:
+    """Train beside the first process, which says where to go on."""
+    digits = split(dataset.train, config)
+    state = start(config, len(digits.train), compute, world=world)
+    _go_on(state, world.from_first(None))
+    for _ in fit(state, digits, config, world=world):
+        pass
+
+
+def _go_on(state: State, content: dict[str, Any] | None) -> None:
+    if content:
+        checkpoint.restore(state, content)
+
+
+def _prepare(out: Path, state: State, origin: Origin, resume: bool, world: World) -> None:
+    _go_on(state, world.from_first(checkpoint.last(out, origin) if resume else None))
     if resume:
-        checkpoint.resume(out, state, origin)
         print(f"going on after {state.epoch} epochs from {out / LAST}")
         return
     earlier = checkpoint.set_aside(out)
@@ -90,16 +117,17 @@ def _prepare(out: Path, state: State, origin: Origin, resume: bool) -> None:
     checkpoint.save_last(out, state, origin)
 
 
-def _announce(dataset: Dataset, digits: Split, state: State) -> None:
+def _announce(dataset: Dataset, digits: Split, state: State, world: World) -> None:
     warn(dataset.warning)
     print(
         f"{dataset.name}: {len(digits.train):,} digits to train on, {len(digits.validation):,} "
         f"held out, {len(dataset.test):,} to test ({dataset.origin})"
     )
     compute = hardware.environment(state.compute)
+    several = f" in each of {world.size} processes" if world.size > 1 else ""
     print(
         f"net: {parameter_count(state.net):,} parameters, on {compute['device']} in "
-        f"{compute['precision']} with {compute['threads']} threads",
+        f"{compute['precision']} with {compute['threads']} threads{several}",
         flush=True,
     )
 
@@ -129,16 +157,16 @@ def _line(result: EpochResult, best: bool) -> str:
     return "  ".join(columns) + ("  best" if best else "")
 
 
-def _finish(out: Path, state: State, origin: Origin, tested: Report) -> None:
+def _finish(out: Path, state: State, origin: Origin, tested: Report, world: World) -> None:
     curves = plots.curves(state.history, origin.warning)
     write_atomically(out / FINAL / "curves.png", curves)
-    write_json(out / FINAL / "report.json", _report(state, origin, tested))
+    write_json(out / FINAL / "report.json", _report(state, origin, tested, world))
     seconds = [result.seconds for result in state.history]
     print(f"test: {tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)")
     print(f"time: {sum(seconds):.1f} s of training, {sum(seconds) / len(seconds):.1f} s an epoch")
 
 
-def _report(state: State, origin: Origin, tested: Report) -> dict[str, Any]:
+def _report(state: State, origin: Origin, tested: Report, world: World) -> dict[str, Any]:
     seconds = [result.seconds for result in state.history]
     return {
         "dataset": origin.dataset,
@@ -151,6 +179,6 @@ def _report(state: State, origin: Origin, tested: Report) -> dict[str, Any]:
         "seconds_per_epoch": [round(value, 3) for value in seconds],
         "parameters": parameter_count(state.net),
         "config": origin.config.to_dict(),
-        "environment": hardware.environment(state.compute),
+        "environment": hardware.environment(state.compute) | {"processes": world.size},
         "history": [asdict(result) for result in state.history],
     }

@@ -9,9 +9,10 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
@@ -21,6 +22,7 @@ from tinydigits.augment import augment
 from tinydigits.config import TrainConfig
 from tinydigits.data.batches import hold_out, order
 from tinydigits.data.dataset import Digits
+from tinydigits.distributed import ALONE, World
 from tinydigits.errors import InputError
 from tinydigits.evaluation import Report, infer, report
 from tinydigits.hardware import Compute, keep_freed_memory
@@ -54,6 +56,8 @@ class State:
     """All that changes while training: what ``last.pth`` keeps."""
 
     net: Net
+    model: nn.Module
+    """The net as a training step calls it: of several processes, with what they share."""
     optimizers: list[Optimizer]
     schedulers: list[OneCycleLR]
     compute: Compute
@@ -101,7 +105,7 @@ def check_batch_size(config: TrainConfig, digits: int) -> None:
         )
 
 
-def start(config: TrainConfig, digits: int, compute: Compute) -> State:
+def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = ALONE) -> State:
     """Return the state before the first step of training on ``digits`` digits."""
     keep_freed_memory()
     with torch.random.fork_rng(_cuda(compute)):
@@ -111,6 +115,7 @@ def start(config: TrainConfig, digits: int, compute: Compute) -> State:
         _start_with_cosines(net)
     # torch's annotations lack the argument.
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
+    model = world.wrap(net)
     optimizers = optimizers_for(net, config)
     schedulers = [
         OneCycleLR(
@@ -125,7 +130,7 @@ def start(config: TrainConfig, digits: int, compute: Compute) -> State:
         for optimizer in optimizers
     ]
     losses = torch.zeros(digits, device=compute.device)
-    return State(net, optimizers, schedulers, compute, losses)
+    return State(net, model, optimizers, schedulers, compute, losses)
 
 
 @torch.no_grad()
@@ -165,13 +170,15 @@ def fit(
     digits: Split,
     config: TrainConfig,
     *,
+    world: World = ALONE,
     progress: Callable[[Batches], Batches] = iter,
 ) -> Iterator[EpochResult]:
     """Train ``state`` from where it stands to the config's last epoch, one result an epoch.
 
     Every random stream is derived from the seed and the epoch, so that going on from a saved state
-    gives the very weights of an uninterrupted run. ``progress`` wraps each epoch's batches, as tqdm
-    does.
+    gives the very weights of an uninterrupted run. Several processes go through the same batches,
+    each with its share of every one, and yield the same results. ``progress`` wraps each epoch's
+    batches, as tqdm does.
 
     Raises:
         InputError: training diverged; the state is then of no use.
@@ -179,9 +186,9 @@ def fit(
     train = digits.train.to(state.compute.device)
     while state.epoch < config.epochs:
         began = time.perf_counter()
-        loss, accuracy = _train_epoch(state, train, config, progress)
+        loss, accuracy = _train_epoch(state, train, config, world, progress)
         _refuse_divergence(state.epoch, loss, config)
-        held_out = _validate(state.net, digits.validation)
+        held_out = _validate(state.net, digits.validation, world)
         result = EpochResult(
             epoch=state.epoch,
             train_loss=loss,
@@ -207,22 +214,27 @@ def _train_epoch(
     state: State,
     digits: Digits,
     config: TrainConfig,
+    world: World,
     progress: Callable[[Batches], Batches],
 ) -> tuple[float, float]:
     """Return the epoch's mean loss in nats and its accuracy in per cent."""
     indices = _visits(state, config)
-    view = _view(state, config)
+    view = _view(state, config, world)
     # Summed on the device: reading a value each step would make a GPU wait for every one.
     right = torch.zeros((), device=state.compute.device)
+    seen = torch.zeros_like(state.losses)
     state.net.train()
     with torch.random.fork_rng(_cuda(state.compute)):
-        torch.manual_seed(derive(config.seed, "dropout", state.epoch))
+        torch.manual_seed(derive(config.seed, "dropout", state.epoch, *world.stream))
         for batch in progress(torch.split(indices, config.batch_size)):
-            chosen = digits[batch]
-            losses, hits = _step(state, config, view(chosen.images), chosen.labels.long())
-            state.losses[batch] = losses
+            share = world.share(batch)
+            chosen = digits[share]
+            x, y = view(chosen.images), chosen.labels.long()
+            losses, hits = _step(state, config, x, y, partial(world.mean, total=len(batch)))
+            seen[share] = losses
             right += hits
-    return state.losses[indices].mean().item(), 100 * right.item() / len(indices)
+    state.losses[indices] = world.sum(seen)[indices]
+    return state.losses[indices].mean().item(), 100 * world.sum(right).item() / len(indices)
 
 
 def _visits(state: State, config: TrainConfig) -> Tensor:
@@ -234,11 +246,11 @@ def _visits(state: State, config: TrainConfig) -> Tensor:
     return shuffled[hardest.sort().values]
 
 
-def _view(state: State, config: TrainConfig) -> Callable[[Tensor], Tensor]:
+def _view(state: State, config: TrainConfig, world: World) -> Callable[[Tensor], Tensor]:
     """Return how the next epoch sees a batch of pixels: moved, lit and normalised."""
     epoch = state.epoch
     moves, lights = (
-        torch.Generator().manual_seed(derive(config.seed, stream, epoch))
+        torch.Generator().manual_seed(derive(config.seed, stream, epoch, *world.stream))
         for stream in ("augment", "light")
     )
     strength = config.augmentation if epoch < config.epochs - config.still_epochs else STILL
@@ -251,25 +263,30 @@ def _view(state: State, config: TrainConfig) -> Callable[[Tensor], Tensor]:
     return view
 
 
-def _step(state: State, config: TrainConfig, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _step(
+    state: State, config: TrainConfig, x: Tensor, y: Tensor, mean: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
     """Take one optimiser step; return each digit's loss and the number of right answers."""
     x = x.contiguous(memory_format=state.compute.memory_format)
     with state.compute.autocast():
-        logits = state.net(x)
+        logits = state.model(x)
     # The loss in fp32: a softmax over bf16 logits would round away small gradients.
     losses = functional.cross_entropy(
         logits.float(), y, reduction="none", label_smoothing=config.label_smoothing
     )
     state.net.zero_grad()
-    torch.autograd.backward(losses.mean())
+    torch.autograd.backward(mean(losses))
     for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
         optimizer.step()
         scheduler.step()
     return losses.detach(), (logits.argmax(dim=1) == y).sum()
 
 
-def _validate(net: Net, digits: Digits) -> Report | None:
-    return report(infer(net, digits.images), digits.labels) if len(digits) else None
+def _validate(net: Net, digits: Digits, world: World) -> Report | None:
+    if not len(digits):
+        return None
+    logits = world.collect(infer(net, world.share(digits.images)), len(digits))
+    return report(logits, digits.labels)
 
 
 def _cuda(compute: Compute) -> list[torch.device]:

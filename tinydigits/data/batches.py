@@ -7,14 +7,10 @@ from tinydigits.data.dataset import Digits
 from tinydigits.seeds import derive
 
 
-def order(n: int, *, seed: int, epoch: int, rank: int = 0, world: int = 1) -> Tensor:
-    """Return the indices that process ``rank`` of ``world`` visits in ``epoch``, in their order.
-
-    The shares of all ranks are one shuffle of 0 … n-1: nothing is lost, nothing doubled, and they
-    differ in length by one at most. The shuffle does not depend on the device.
-    """
+def order(n: int, *, seed: int, epoch: int) -> Tensor:
+    """Return the indices 0 … n-1 in the order of ``epoch``, which does not depend on the device."""
     generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
-    return torch.randperm(n, generator=generator)[rank::world]
+    return torch.randperm(n, generator=generator)
 
 
 def hold_out(digits: Digits, count: int) -> tuple[Digits, Digits]:
