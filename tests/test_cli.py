@@ -36,7 +36,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Expected one of {train, predict, evaluate, study, compare, export, verify}"),
+        ("", "Expected one of {train, predict, evaluate, study, compare, export, serve, verify}"),
         ("tarin", "Unrecognized options: tarin; Available subcommands: train, predict, evaluate"),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
@@ -104,7 +104,7 @@ def test_an_unwritable_out_is_refused_before_training(
 ) -> None:
     (tmp_path / "file").write_bytes(b"mine")
     arguments = ("train", "--data", "synthetic", "--val", "0", "--out", "file/below")
-    assert "cannot write file/below/last.pth: Not a directory" in complaint(capsys, *arguments)
+    assert "cannot write file/below: Not a directory" in complaint(capsys, *arguments)
     assert (tmp_path / "file").read_bytes() == b"mine"
 
 
@@ -134,7 +134,7 @@ def test_auto_trains_on_synthetic_digits_with_a_warning(
     assert warned.count("SYNTHETIC digits") == 2
     named = {line.removeprefix("wrote ") for line in printed.splitlines() if line[:6] == "wrote "}
     files = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
-    assert {str(path) for path in files} == named | {"checkpoints/last.pth"}
+    assert {str(path) for path in files} == named | {"checkpoints/last.pth", "checkpoints/.lock"}
 
 
 def test_divergence_gets_one_line_and_keeps_no_broken_net(
@@ -143,7 +143,7 @@ def test_divergence_gets_one_line_and_keeps_no_broken_net(
     assert main(["train", "--data", "synthetic", "--val", "100", "--lr", "1e30"]) == 2
     complained = capsys.readouterr().err.splitlines()[-1]
     assert complained.startswith("error: training diverged in epoch 0: its loss is nan, expected")
-    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.pth"]
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"last.pth", ".lock"}
     weights = torch.load(tmp_path / "checkpoints" / "last.pth")["model_state_dict"]
     assert all(tensor.isfinite().all() for tensor in weights.values())
 
@@ -156,7 +156,10 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["--help"]]
-    + [[each, "--help"] for each in ("train", "predict", "evaluate", "study", "compare", "verify")],
+    + [
+        [each, "--help"]
+        for each in ("train", "predict", "evaluate", "study", "compare", "serve", "verify")
+    ],
 )
 def test_help_exits_with_0_and_explains_on_standard_output(
     capsys: pytest.CaptureFixture[str], arguments: list[str]
@@ -201,4 +204,4 @@ def test_a_full_disk_gets_one_line_and_leaves_no_half_file(tmp_path: Path) -> No
     errors = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
     assert len(errors) == 1
     assert errors[0].startswith("error: cannot write")
-    assert list((tmp_path / "out").iterdir()) == []
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]

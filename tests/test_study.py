@@ -280,7 +280,7 @@ def test_a_worker_that_dies_leaves_what_ended(
         ("--seeds 0 --out o --workers 2 --dask tcp://h:1", "and left out with --dask"),
         ("--seeds 0 --out o --dask h", "--dask is h, but must be such as tcp://127.0.0.1:8786"),
         ("--seeds 0 --out o --epochs 0", "--epochs is 0, but must be at least 1"),
-        ("--seeds 0 --out file", "cannot write file/environment.json: "),
+        ("--seeds 0 --out file", "cannot write file: File exists"),
     ],
 )
 def test_wrong_options_get_one_line(

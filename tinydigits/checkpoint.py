@@ -22,7 +22,7 @@ from tinydigits.model import Net
 from tinydigits.training import EpochResult, State
 
 FORMAT, VERSION = "tinydigits", 1
-LAST, FINAL = "last.pth", "final"
+LAST, FINAL, METRICS = "last.pth", "final", "metrics.jsonl"
 TRAINING = ("optimizer_state_dicts", "scheduler_state_dicts", "losses", "history")
 
 
@@ -216,7 +216,8 @@ def set_aside(directory: Path) -> Path | None:
     Returns None where ``directory`` holds no run. A new run neither overwrites the old one nor
     mixes its checkpoints with it.
     """
-    earlier = [*directory.glob("model_epoch_*.pth"), *directory.glob(LAST), *directory.glob(FINAL)]
+    names = ("model_epoch_*.pth", LAST, FINAL, METRICS)
+    earlier = [path for name in names for path in directory.glob(name)]
     if not earlier:
         return None
     numbers = (int(path.name.partition("-")[2]) for path in directory.glob("previous-[0-9]*"))

@@ -47,6 +47,8 @@ class Train:
     """Folder to write to; an earlier run in it is moved to previous-N inside."""
     resume: bool = False
     """Go on with the run in --out, after its last whole epoch."""
+    log_dir: Path | None = None
+    """Folder for TensorBoard's events: the curves, while the run goes on."""
     dry_run: bool = False
     """Try everything with a single batch and keep nothing."""
 
@@ -63,7 +65,13 @@ class Train:
         if self.dry_run:
             try_out(self.config, data_dir=self.data_dir)
         else:
-            train(self.config, data_dir=self.data_dir, out=self.out, resume=self.resume)
+            train(
+                self.config,
+                data_dir=self.data_dir,
+                out=self.out,
+                resume=self.resume,
+                log_dir=self.log_dir,
+            )
         return 0
 
 

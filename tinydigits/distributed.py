@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, nn
 from torch import distributed as torch_distributed
+from torch.distributed.rendezvous import rendezvous
 from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
@@ -101,10 +102,14 @@ def join() -> Iterator[World]:
     has_gpu = torch.cuda.is_available()
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
-    torch_distributed.init_process_group("nccl" if has_gpu else "gloo")
+    restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+    store, rank, _ = next(rendezvous("env://"))
+    # The store outlives a restart, and with it the addresses of processes that have died.
+    fresh = torch_distributed.PrefixStore(f"start {restarts}", store)  # type: ignore[attr-defined]
+    backend = "nccl" if has_gpu else "gloo"
+    torch_distributed.init_process_group(backend, store=fresh, rank=rank, world_size=size)
     try:
-        restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
-        yield World(torch_distributed.get_rank(), size, is_restart=restarts > 0)
+        yield World(rank, size, is_restart=restarts > 0)
         # Leaving while others still work ends some of gloo's threads in a crash.
         torch_distributed.barrier()
     finally:

@@ -3,8 +3,12 @@
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from tinydigits.errors import InputError
 
@@ -44,10 +48,7 @@ def write_atomically(path: Path, content: bytes) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        reason = error.strerror or error
-        raise InputError(
-            f"cannot write {path}: {reason}; give a folder that can be written and has room"
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -57,6 +58,38 @@ def write_json(path: Path, content: Any) -> None:
         InputError: as there.
     """
     write_atomically(path, f"{json.dumps(content, indent=1)}\n".encode())
+
+
+@contextmanager
+def sole_writer(directory: Path) -> Iterator[None]:
+    """Keep other runs from writing to a folder, which is made where it is missing.
+
+    The system drops the lock when the process ends, however it ends.
+
+    Raises:
+        InputError: another run writes to it, or it cannot be written.
+    """
+    lock = FileLock(directory / ".lock", blocking=False)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"another run is writing to {directory}: wait until it has ended, or give another --out"
+        ) from None
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    reason = error.strerror or error
+    return InputError(
+        f"cannot write {path}: {reason}; give a folder that can be written and has room"
+    )
 
 
 def _umask() -> int:

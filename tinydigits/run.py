@@ -1,5 +1,6 @@
 """One training run, from the digits to the report: what ``python train.py`` does."""
 
+import json
 import sys
 import tempfile
 from dataclasses import asdict, replace
@@ -10,26 +11,31 @@ from typing import Any
 from tqdm import tqdm
 
 from tinydigits import checkpoint, distributed, hardware, plots
-from tinydigits.checkpoint import FINAL, LAST, Origin
+from tinydigits.checkpoint import FINAL, LAST, METRICS, Origin
 from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.distributed import ALONE, World
 from tinydigits.errors import warn
 from tinydigits.evaluation import Report, infer, report
-from tinydigits.files import write_atomically, write_json
+from tinydigits.events import events
+from tinydigits.files import sole_writer, write_atomically, write_json
 from tinydigits.model import parameter_count
 from tinydigits.training import EpochResult, Split, State, check_batch_size, fit, split, start
 
 
-def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> None:
+def train(
+    config: TrainConfig, *, data_dir: Path, out: Path, resume: bool, log_dir: Path | None = None
+) -> None:
     """Train, keep checkpoints and write the report under ``out``.
 
     The test digits are looked at once, after the last epoch, by the last net. Of several processes
     that torchrun started, the first one downloads, prints and writes; where one has died and all
-    were started again, they go on with the run as if told to resume.
+    were started again, they go on with the run as if told to resume. TensorBoard's events go to
+    ``log_dir``, where there is one.
 
     Raises:
-        InputError: the options, the data, the run to resume or ``out`` cannot be used.
+        InputError: the options, the data, the run to resume, ``out`` or ``log_dir`` cannot be used,
+            or another run is writing to ``out``.
     """
     with distributed.join() as world:
         compute = hardware.choose(config.device, config.precision)
@@ -38,8 +44,9 @@ def train(config: TrainConfig, *, data_dir: Path, out: Path, resume: bool) -> No
             follow(dataset, config, compute, world)
             return
         resume = resume or (world.is_restart and (out / LAST).exists())
-        train_on(dataset, config, compute, out=out, resume=resume, world=world)
-        for path in (*sorted(out.glob("model_epoch_*.pth")), *sorted((out / FINAL).iterdir())):
+        train_on(dataset, config, compute, out=out, resume=resume, log_dir=log_dir, world=world)
+        models, final = sorted(out.glob("model_epoch_*.pth")), sorted((out / FINAL).iterdir())
+        for path in (*models, out / METRICS, *final):
             print(f"wrote {path}")
 
 
@@ -64,30 +71,41 @@ def train_on(
     *,
     out: Path,
     resume: bool,
+    log_dir: Path | None = None,
     world: World = ALONE,
 ) -> Report:
     """Train on digits at hand, as the first process; return the test figures."""
     digits = split(dataset.train, config)
     origin = Origin(config, dataset.name, dataset.warning)
     state = start(config, len(digits.train), compute, world=world)
-    _prepare(out, state, origin, resume, world)
-    _announce(dataset, digits, state, world)
+    earlier = checkpoint.last(out, origin) if resume else None
+    with sole_writer(out):
+        _prepare(out, state, origin, earlier, world)
+        _announce(dataset, digits, state, world)
+        _train_and_keep(state, digits, origin, out, log_dir, world)
+        model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
+        checkpoint.save_model(model, state, origin)
+        # The file is tested, not the net in memory: it is what others will load.
+        net = checkpoint.load_net(model)
+        tested = report(infer(net, dataset.test.images), dataset.test.labels)
+        _finish(out, state, origin, tested, world)
+    warn(origin.warning)
+    return tested
+
+
+def _train_and_keep(
+    state: State, digits: Split, origin: Origin, out: Path, log_dir: Path | None, world: World
+) -> None:
     bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
     try:
-        for result in fit(state, digits, config, world=world, progress=bar):
-            best = _keep(out, state, origin)
-            print(_line(result, best), flush=True)
+        with events(log_dir, state.history) as write_event:
+            for result in fit(state, digits, origin.config, world=world, progress=bar):
+                best = _keep(out, state, origin)
+                write_event(result)
+                print(_line(result, best), flush=True)
     except KeyboardInterrupt:
         print(f"\nstopped after {state.epoch} epochs; add --resume to go on", file=sys.stderr)
         raise
-    model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
-    checkpoint.save_model(model, state, origin)
-    # The file is tested, not the net in memory: it is what others will load.
-    net = checkpoint.load_net(model)
-    tested = report(infer(net, dataset.test.images), dataset.test.labels)
-    _finish(out, state, origin, tested, world)
-    warn(origin.warning)
-    return tested
 
 
 def follow(dataset: Dataset, config: TrainConfig, compute: hardware.Compute, world: World) -> None:
@@ -104,14 +122,16 @@ def _go_on(state: State, content: dict[str, Any] | None) -> None:
         checkpoint.restore(state, content)
 
 
-def _prepare(out: Path, state: State, origin: Origin, resume: bool, world: World) -> None:
-    _go_on(state, world.from_first(checkpoint.last(out, origin) if resume else None))
-    if resume:
+def _prepare(
+    out: Path, state: State, origin: Origin, earlier: dict[str, Any] | None, world: World
+) -> None:
+    _go_on(state, world.from_first(earlier))
+    if earlier:
         print(f"going on after {state.epoch} epochs from {out / LAST}")
         return
-    earlier = checkpoint.set_aside(out)
-    if earlier:
-        print(f"the earlier run in {out} is now in {earlier}")
+    moved_to = checkpoint.set_aside(out)
+    if moved_to:
+        print(f"the earlier run in {out} is now in {moved_to}")
     # Before the first step, so that a run killed in its first epoch can be resumed too, and an
     # --out that cannot be written shows at once.
     checkpoint.save_last(out, state, origin)
@@ -140,6 +160,8 @@ def _keep(out: Path, state: State, origin: Origin) -> bool:
         name = f"model_epoch_{state.epoch - 1}_acc_{accuracies[-1]:.2f}.pth"
         checkpoint.save_model(out / name, state, origin)
     checkpoint.save_last(out, state, origin)
+    lines = [f"{json.dumps(asdict(result))}\n" for result in state.history]
+    write_atomically(out / METRICS, "".join(lines).encode())
     return best
 
 

@@ -19,6 +19,7 @@ from tinydigits.config import Source, TrainConfig
 from tinydigits.data.dataset import Dataset, Digits, load_dataset
 from tinydigits.errors import InputError, warn
 from tinydigits.evaluation import infer, report
+from tinydigits.files import sole_writer
 from tinydigits.ledger import Run
 from tinydigits.model import Net
 from tinydigits.student import Summary, summarise
@@ -53,25 +54,42 @@ def study(
     dataset = _dataset(config.data, data_dir)
     split(dataset.train, config)  # options that do not fit are refused before anything is written
     config = _settled(config, dataset, compute)
-    runs = ledger.earlier_runs(out, config, damage)
-    missing = sorted(set(seeds) - {run.seed for run in runs})
-    todo = [replace(config, seed=seed) for seed in missing]
     warn(dataset.warning)
+    if _missing(seeds, ledger.earlier_runs(out, config, damage)):
+        with pool as opened, sole_writer(out):
+            _run_missing(config, seeds, opened, dataset, compute, data_dir, out, damage)
+    print(_text(ledger.earlier_runs(out, config, damage)))
+
+
+def _missing(seeds: Sequence[int], runs: Sequence[Run]) -> list[int]:
+    return sorted(set(seeds) - {run.seed for run in runs})
+
+
+def _run_missing(
+    config: TrainConfig,
+    seeds: Sequence[int],
+    pool: Pool,
+    dataset: Dataset,
+    compute: hardware.Compute,
+    data_dir: Path,
+    out: Path,
+    damage: bool,
+) -> None:
+    machine = {"threads": 1, "workers": pool.workers}  # threads of each run
+    # Read by the only writer: until a moment ago another study may have added to it.
+    runs = ledger.earlier_runs(out, config, damage)
+    ledger.begin(out, config, dataset.warning, hardware.environment(compute) | machine)
+    todo = [replace(config, seed=seed) for seed in _missing(seeds, runs)]
     try:
-        if todo:
-            with pool as opened:
-                machine = {"threads": 1, "workers": opened.workers}  # threads of each run
-                environment = hardware.environment(compute) | machine
-                ledger.begin(out, config, dataset.warning, environment)
-                ended = _as_they_end(opened.executor, todo, data_dir, damage)
-                _keep_each(ended, runs, out, todo=len(todo), total=len(dataset.test))
+        ended = _as_they_end(pool.executor, todo, data_dir, damage)
+        _keep_each(ended, runs, out, todo=len(todo), total=len(dataset.test))
     except KeyboardInterrupt:
         # Counted where they are kept: Ctrl-C may fall between a line and what follows it.
-        done = {run.seed for run in ledger.earlier_runs(out, config, damage)} & set(seeds)
-        told = f"stopped after {len(done)} of {len(seeds)} seeds; the same command goes on"
+        left = _missing(seeds, ledger.earlier_runs(out, config, damage))
+        done = len(seeds) - len(left)
+        told = f"stopped after {done} of {len(seeds)} seeds; the same command goes on"
         print(f"\n{told}", file=sys.stderr)
         raise
-    print(_text(runs))
 
 
 def _settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) -> TrainConfig:
