@@ -12,6 +12,8 @@ from filelock import FileLock, Timeout
 
 from tinydigits.errors import InputError
 
+PART = ".part"  # ends the names of files that are not whole yet
+
 
 def read_bytes(path: Path) -> bytes:
     """Return what a file holds.
@@ -36,7 +38,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(PART, f".{path.name}.", path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
@@ -64,7 +66,8 @@ def write_json(path: Path, content: Any) -> None:
 def sole_writer(directory: Path) -> Iterator[None]:
     """Keep other runs from writing to a folder, which is made where it is missing.
 
-    The system drops the lock when the process ends, however it ends.
+    The system drops the lock when the process ends, however it ends; what a killed writer had begun
+    to write is removed.
 
     Raises:
         InputError: another run writes to it, or it cannot be written.
@@ -80,6 +83,8 @@ def sole_writer(directory: Path) -> Iterator[None]:
     except OSError as error:
         raise _unwritable(directory, error) from error
     try:
+        for begun in directory.rglob(f".*{PART}"):
+            begun.unlink()
         yield
     finally:
         lock.release()

@@ -1,0 +1,170 @@
+"""Kills training, study and export at random moments; what it finds afterwards goes to stdout.
+
+    python tests/crashes.py train|study|export FOLDER COUNT
+
+A program of its own, since it forks: its children share one import of PyTorch, so that each kill
+takes a fraction of a second. Every trial is killed with SIGKILL at a moment drawn from the time
+that an undisturbed one takes, looked at, run again, and compared with the undisturbed one.
+"""
+
+import contextlib
+import io
+import json
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from PIL import Image
+
+from tinydigits import run, shipping, study
+from tinydigits.checkpoint import LAST
+from tinydigits.config import TrainConfig
+from tinydigits.data.dataset import load_dataset
+from tinydigits.errors import exit_code
+from tinydigits.hardware import Compute
+from tinydigits.nets import WEIGHTS
+from tinydigits.workers import Pool
+
+CPU = Compute(torch.device("cpu"), torch.float32)
+CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
+SEEDS = range(6)
+NETS = [(WEIGHTS / f"{name}.onnx").read_bytes() for name in ("best", "robust")]
+DIGITS = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+
+
+def train(out: Path) -> None:
+    """Train, or go on where there is something to go on from."""
+    run.train_on(DIGITS, CONFIG, CPU, out=out, resume=(out / LAST).exists())
+
+
+@contextmanager
+def pool() -> Iterator[Pool]:
+    """One thread, since processes take seconds to start."""
+    with ThreadPoolExecutor(1) as executor:
+        yield Pool(executor, 1)
+
+
+def study_seeds(out: Path) -> None:
+    """Run a study, or what is missing of it."""
+    with mock.patch.object(study, "load_dataset", return_value=DIGITS):
+        one = TrainConfig(epochs=1, batch_size=64, val=100, data="synthetic", device="cpu")
+        study.study(one, SEEDS, pool(), data_dir=Path(), out=out, damage=False)
+
+
+def export(out: Path) -> None:
+    """Export two nets to one name by turns: most kills fall while a file is there."""
+    with mock.patch.object(shipping, "load_dataset", return_value=DIGITS):
+        for model in 10 * ["best", "robust"]:
+            shipping.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
+
+
+TASKS: dict[str, Callable[[Path], None]] = {
+    "train": train,
+    "study": study_seeds,
+    "export": export,
+}
+
+
+def child(task: Callable[[Path], None], out: Path) -> int:
+    """Start the task in a process of its own, and return its id."""
+    process = os.fork()
+    if process:
+        return process
+    code = 1
+    try:
+        torch.set_num_threads(1)
+        with contextlib.redirect_stdout(io.StringIO()):
+            code = exit_code(lambda: task(out))
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+def ended(process: int) -> int:
+    """Return the exit code of a child that is left to end."""
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def killed(process: int, after: float) -> bool:
+    """Kill a child when so many seconds have passed; tell whether it was still running."""
+    threading.Event().wait(after)  # the moment is what is tried
+    os.kill(process, signal.SIGKILL)
+    return ended(process) == -signal.SIGKILL
+
+
+def half_files(folder: Path) -> list[str]:
+    """Return the files that cannot be read to their end, but for those named as unfinished."""
+    return [path.name for path in folder.rglob("*") if path.is_file() and not _is_whole(path)]
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        match path.suffix:
+            case ".pth":
+                torch.load(path)
+            case ".json":
+                json.loads(path.read_text())
+            case ".png":
+                Image.open(path).load()
+            case ".onnx":
+                return path.read_bytes() in NETS
+    except Exception:
+        return False
+    return True
+
+
+def outcome(name: str, out: Path) -> Any:
+    """Return what two runs that end alike have in common."""
+    if name == "train":
+        content = torch.load(out / "final" / "model_epoch_3.pth")["model_state_dict"]
+        lines = (out / "metrics.jsonl").read_text().splitlines()
+        losses = [json.loads(line)["train_loss"] for line in lines]
+        return {key: value.tolist() for key, value in content.items()}, losses
+    if name == "study":
+        runs = map(json.loads, (out / "runs.jsonl").read_text().splitlines())
+        return sorted((each["seed"], each["wrong_indices"]) for each in runs)
+    return (out / "net.onnx").read_bytes()
+
+
+def main() -> None:
+    """Print one line of JSON: what each trial found."""
+    name, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    task = TASKS[name]
+    began = time.perf_counter()
+    assert ended(child(task, folder / "undisturbed")) == 0
+    took = time.perf_counter() - began
+    expected = outcome(name, folder / "undisturbed")
+    rng = random.Random(name)
+    trials = []
+    for number in range(count):
+        out = folder / str(number)
+        was_running = killed(child(task, out), rng.uniform(0, took))
+        half = half_files(out)
+        code = ended(child(task, out))
+        left = [path.name for path in out.rglob(".*.part")] if name != "export" else []
+        trials.append(
+            {
+                "killed": was_running,
+                "half": half,
+                "code": code,
+                "equal": code == 0 and outcome(name, out) == expected,
+                "left": left,
+            }
+        )
+    print(json.dumps(trials))
+
+
+if __name__ == "__main__":
+    main()
