@@ -70,5 +70,5 @@ def test_what_a_killed_writer_began_is_removed_and_nothing_else(tmp_path: Path) 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     file = tmp_path / "file"
-    with pytest.raises(InputError, match="cannot write .*: File exists"), sole_writer(file):
+    with pytest.raises(InputError, match=r"cannot write .*: File exists"), sole_writer(file):
         pytest.fail("there is no such folder")
