@@ -188,7 +188,7 @@ def test_workflow_runs_the_developers_own_commands() -> None:
 
 
 def test_pins_are_exact_and_bounds_are_loose() -> None:
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-serve.txt", "requirements-dev.txt"):
         lines = [line for line in (ROOT / name).read_text().splitlines() if line[:1].isalpha()]
         assert lines
         assert all("==" in line for line in lines)
