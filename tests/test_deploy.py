@@ -16,12 +16,16 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 from tests.conftest import ROOT
 from tests.serving import port_in
+from tinydigits.serve import limits
+from tinydigits.serve.api import PATHS
 
 CONTAINERFILE = (ROOT / "Containerfile").read_text()
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 CACHE = "__pycache__"
 HADOLINT = Path(sys.prefix) / "bin" / "hadolint"
 FOREIGN = {"torch", "torchvision", "triton", "cython", "cmake", "ninja", "setuptools", "ziglang"}
@@ -342,3 +346,94 @@ def test_build_is_handed_what_it_copies_and_nothing_else() -> None:
     # Podman reads the one, Docker the other.
     ignored = (ROOT / ".containerignore").read_text()
     assert ignored == (ROOT / ".dockerignore").read_text()
+
+
+def blocks(language: str) -> str:
+    return "\n".join(re.findall(rf"```{language}\n(.*?)```", DEPLOY, re.DOTALL))
+
+
+def resource(kind: str) -> Any:
+    (found,) = [each for each in yaml.safe_load_all(blocks("yaml")) if each["kind"] == kind]
+    return found
+
+
+def container() -> Any:
+    (only,) = resource("Deployment")["spec"]["template"]["spec"]["containers"]
+    return only
+
+
+def test_kubernetes_reaches_the_server_where_it_listens() -> None:
+    (port,) = container()["ports"]
+    assert port == {"name": "http", "containerPort": int(value_of("EXPOSE"))}
+    pod = resource("Deployment")["spec"]["template"]
+    service = resource("Service")["spec"]
+    assert [each["targetPort"] for each in service["ports"]] == ["http"]
+    assert service["selector"] == pod["metadata"]["labels"]
+    assert resource("Deployment")["spec"]["selector"]["matchLabels"] == service["selector"]
+    scraped = pod["metadata"]["annotations"]
+    assert scraped["prometheus.io/port"] == value_of("EXPOSE")
+    assert scraped["prometheus.io/path"] in PATHS
+
+
+@pytest.mark.parametrize("probe", ["startupProbe", "readinessProbe", "livenessProbe"])
+def test_kubernetes_asks_what_the_health_check_asks(probe: str) -> None:
+    asked = container()[probe]["httpGet"]
+    assert asked == {"path": "/healthz", "port": "http"}
+    assert f":{value_of('EXPOSE')}{asked['path']}'" in health_check()[-1]
+    assert asked["path"] in PATHS
+
+
+def test_kubernetes_waits_until_requests_are_answered() -> None:
+    pod = resource("Deployment")["spec"]["template"]["spec"]
+    _, before = container()["lifecycle"]["preStop"]["exec"]["command"]
+    assert f"waits for {before} seconds" in DEPLOY
+    assert f"then has {limits.SHUTDOWN_SECONDS} for requests" in DEPLOY
+    assert pod["terminationGracePeriodSeconds"] > int(before) + limits.SHUTDOWN_SECONDS
+
+
+def test_kubernetes_gives_the_server_no_rights() -> None:
+    pod = resource("Deployment")["spec"]["template"]["spec"]
+    assert pod["securityContext"] == {
+        "runAsNonRoot": True,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container()["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def test_memory_is_the_same_wherever_it_is_limited() -> None:
+    (mebibytes,) = re.findall(r"--memory=(\d+)m ", blocks("sh"))
+    assert container()["resources"]["limits"]["memory"] == f"{mebibytes}Mi"
+    assert f"the {int(mebibytes) / 1024} GiB above" in DEPLOY
+
+
+def test_proxy_lets_through_what_the_server_takes() -> None:
+    (mebibytes,) = re.findall(r"client_max_body_size (\d+)m;", blocks("nginx"))
+    assert int(mebibytes) * 2**20 == limits.MOST_BYTES
+    (patience,) = re.findall(r"proxy_read_timeout (\d+)s;", blocks("nginx"))
+    assert int(patience) > limits.REQUEST_SECONDS
+    (listening,) = re.findall(r"server 127\.0\.0\.1:(\d+);", blocks("nginx"))
+    assert listening == value_of("EXPOSE")
+
+
+def test_limits_are_those_of_the_code() -> None:
+    table = DEPLOY.partition("## Limits")[2]
+    rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*?) \|$", table, re.MULTILINE)[1:]
+    assert {what: limit for what, limit, _ in rows} == {
+        "a body": f"{limits.MOST_BYTES / 2**20:g} MiB",
+        "the bodies of all requests under way": f"{limits.MOST_BYTES_TOGETHER / 2**20:g} MiB",
+        "pictures as numbers in one request": str(limits.MOST_IMAGES),
+        "files in one request": str(limits.MOST_FILES),
+        "a picture": f"{limits.MOST_PIXELS:,} pixels",
+        "a picture's format": ", ".join(limits.FORMATS),
+        "headers": f"{limits.HEADER_SECONDS:g} s",
+        "the body, from the headers on": f"{limits.BODY_SECONDS:g} s",
+        "a request, from the headers on": f"{limits.REQUEST_SECONDS:g} s",
+        "an idle connection": f"{limits.IDLE_SECONDS:g} s",
+        # uvicorn counts the connection that asks as well.
+        "connections at once": str(limits.MOST_CONNECTIONS - 1),
+        "requests under way at the end": f"{limits.SHUTDOWN_SECONDS:g} s",
+    }
