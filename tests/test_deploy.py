@@ -424,6 +424,7 @@ def test_limits_are_those_of_the_code() -> None:
     rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*?) \|$", table, re.MULTILINE)[1:]
     assert {what: limit for what, limit, _ in rows} == {
         "a body": f"{limits.MOST_BYTES / 2**20:g} MiB",
+        "a body of JSON": f"{limits.MOST_JSON_BYTES / 2**20:g} MiB",
         "the bodies of all requests under way": f"{limits.MOST_BYTES_TOGETHER / 2**20:g} MiB",
         "pictures as numbers in one request": str(limits.MOST_IMAGES),
         "files in one request": str(limits.MOST_FILES),

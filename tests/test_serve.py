@@ -206,8 +206,16 @@ def test_a_body_has_a_largest_size(client: TestClient, is_announced: bool) -> No
     content = b"".join(parts()) if is_announced else parts()
     answer = client.post("/predict", content=content, headers={"content-type": "application/json"})
     assert answer.status_code == 413
-    assert "a body may have 8,388,608 at most" in error_of(answer)
+    assert "expected 8,388,608 at most" in error_of(answer)
     assert answer.headers["connection"] == "close"
+
+
+def test_json_has_a_smaller_largest_size(client: TestClient) -> None:
+    body = json.dumps({"images": [ZEROS]}).encode()
+    for spaces, status in ((2**21 - len(body), 200), (2**21 - len(body) + 1, 413)):
+        answer = client.post("/predict", **raw(JSON, body + spaces * b" "))
+        assert answer.status_code == status
+    assert error_of(answer) == "2,097,153 bytes and more: expected 2,097,152 at most"
 
 
 def test_bodies_together_have_a_largest_size(

@@ -193,7 +193,7 @@ def test_requests_in_one_go_are_answered_in_their_order(running: Server) -> None
 
 
 def test_large_bodies_at_once_leave_memory_as_it_was(running: Server) -> None:
-    body = BODY[:-2] + (limits.MOST_BYTES - len(BODY)) * b" " + BODY[-2:]
+    body = BODY[:-2] + (limits.MOST_JSON_BYTES - len(BODY)) * b" " + BODY[-2:]
     answers = list[bytes]()
 
     def send() -> None:

@@ -36,7 +36,7 @@ from tinydigits.serve.observe import Metrics, Observer
 Pixels = npt.NDArray[np.uint8]
 File = tuple[str, bytes]  # its name and what it holds
 
-READERS = 2  # pictures read at once: one of the largest takes 150 MB while it is
+READERS = 1  # pictures read at once: a large one takes up to 560 MB while it is
 FIELD = "files"  # of a form
 DECIMALS = 6  # of probabilities: more would differ between processors
 STATIC = "/docs/static"
@@ -279,6 +279,8 @@ def _told(row: list[float]) -> dict[str, Any]:
 
 
 def _images(body: bytes) -> Images:
+    if len(body) > limits.MOST_JSON_BYTES:
+        raise limits.too_large(len(body), limits.MOST_JSON_BYTES)
     try:
         return Images.model_validate_json(body)
     except ValidationError as error:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 8 * 2**20  # of a body
+MOST_JSON_BYTES = 2 * 2**20  # of JSON, which takes a hundred times its size to read in bad cases
 MOST_BYTES_TOGETHER = 64 * 2**20  # of the bodies of all requests under way
 MOST_IMAGES = 256  # in a JSON body
 MOST_FILES = 32  # in a form
@@ -79,14 +80,14 @@ class _Body:
         if self.is_whole:  # what follows is that the client goes away, whenever it likes
             return await self.receive_on()
         if self.announced > MOST_BYTES:
-            raise _too_large(self.announced)
+            raise too_large(self.announced, MOST_BYTES)
         message = await self._next()
         size = len(message.get("body", b""))
         self.received += size
         self.limits.bytes_together += size
         self.is_whole = not message.get("more_body", False)
         if self.received > MOST_BYTES:
-            raise _too_large(self.received)
+            raise too_large(self.received, MOST_BYTES)
         if self.limits.bytes_together > MOST_BYTES_TOGETHER:
             raise HTTPException(
                 429, "too many large requests at once: try again", {"retry-after": "1"}
@@ -115,10 +116,9 @@ def _content_length(scope: Scope) -> int:
     return int(told) if told.isdigit() else 0
 
 
-def _too_large(size: int) -> HTTPException:
-    return HTTPException(
-        413, f"{size:,} bytes and more: a body may have {MOST_BYTES:,} at most", CLOSE
-    )
+def too_large(size: int, most: int) -> HTTPException:
+    """Return the refusal of a body."""
+    return HTTPException(413, f"{size:,} bytes and more: expected {most:,} at most", CLOSE)
 
 
 async def _busy(send: Send, seconds: float) -> None:
