@@ -1,11 +1,12 @@
 """Drive ``tinydigits serve`` over loopback: requests a second, latencies, memory.
 
 A server of one worker is started, and this process sends it MNIST's test digits, one picture as
-JSON in a request. First as many as it answers, from a few connections that each wait for an answer
-before they go on; then at half of that rate, at random moments that do not wait for answers, so
-that a slow answer delays none of those after it: latencies count from when a request was due. Then
-50,000 more, while the server's resident memory is read. Every answer is compared with the net's.
-The two processes share the machine's cores.
+JSON in a request. A round has three loads: as many as it answers, from a few connections that each
+wait for an answer before they go on; a fixed rate; and half of the most. The last two come at
+random moments that do not wait for answers, so that a slow answer delays none of those after it:
+latencies count from when a request was due. Then 50,000 more are sent while the server's resident
+memory is read. Every answer is compared with the net's. The two processes share the machine's
+cores.
 
     python benchmarks/serve.py --out records/<date>-serve
 """
@@ -15,6 +16,7 @@ import asyncio
 import json
 import os
 import re
+import statistics
 import subprocess
 import sys
 import time
@@ -175,39 +177,70 @@ def resident(process: int) -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
+def measure(port: int, asked: Iterator[Request], rate: float, seconds: float) -> dict[str, Load]:
+    """Return one round: as many as it answers, a fixed rate, and half of the most."""
+    trial = asyncio.run(as_many_as_it_answers(port, asked, WARM_UP))
+    most = asyncio.run(as_many_as_it_answers(port, asked, round(trial.rate * seconds)))
+    return {
+        "most": most,
+        "fixed": asyncio.run(at_a_rate(port, asked, rate, seconds)),
+        "half": asyncio.run(at_a_rate(port, asked, most.rate / 2, seconds)),
+    }
+
+
+def figures(load: Load) -> dict[str, float]:
+    """Return what is kept of a load."""
+    return {"rate": load.rate, "p50": load.milliseconds(0.5), "p99": load.milliseconds(0.99)}
+
+
+def line(name: str, rounds: list[dict[str, dict[str, float]]]) -> str:
+    """Return a load's figures: medians of the rounds, and the range of the 99 %."""
+    found = [each[name] for each in rounds]
+    rate, p50, p99 = (statistics.median(each[key] for each in found) for key in found[0])
+    worst = [each["p99"] for each in found]
+    return (
+        f"{rate:.0f} a second: half answered within {p50:.1f} ms, 99 % within {p99:.1f} ms "
+        f"({min(worst):.1f} to {max(worst):.1f})"
+    )
+
+
 def main() -> None:
     """Print the figures, and write them where asked."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each load")
+    parser.add_argument("--rate", type=float, default=200.0, help="requests a second, fixed")
     parser.add_argument("--requests", type=int, default=50_000, help="while memory is read")
-    parser.add_argument("--seconds", type=float, default=20.0, help="of each measured load")
     parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()
 
     asked = cycle(requests(options.model, options.data_dir))
     with server(options.model) as (process, port):
-        trial = asyncio.run(as_many_as_it_answers(port, asked, WARM_UP))
-        most = asyncio.run(as_many_as_it_answers(port, asked, round(trial.rate * options.seconds)))
-        half = asyncio.run(at_a_rate(port, asked, most.rate / 2, options.seconds))
-        loads, memory = [trial, most, half], [resident(process)]
+        loads = [
+            measure(port, asked, options.rate, options.seconds)
+            for _ in tqdm(range(options.rounds), unit="round")
+        ]
+        memory, some = [resident(process)], options.requests // SAMPLES
+        many = list[Load]()
         for _ in tqdm(range(SAMPLES), unit="sample"):
-            some = options.requests // SAMPLES
-            loads.append(asyncio.run(as_many_as_it_answers(port, asked, some)))
+            many.append(asyncio.run(as_many_as_it_answers(port, asked, some)))
             memory.append(resident(process))
+    rounds = [{name: figures(load) for name, load in each.items()} for each in loads]
+    every = [load for each in loads for load in each.values()] + many
     result = {
-        "requests": sum(len(load.latencies) for load in loads),
-        "errors": sum(load.errors for load in loads),
-        "most": {"rate": most.rate, "p50": most.milliseconds(0.5), "p99": most.milliseconds(0.99)},
-        "half": {"rate": half.rate, "p50": half.milliseconds(0.5), "p99": half.milliseconds(0.99)},
+        "rounds": rounds,
+        "requests": sum(len(load.latencies) for load in every),
+        "errors": sum(load.errors for load in every),
         "memory": memory,
     }
+    print(f"as many as it answers, from {CONNECTIONS} connections: {line('most', rounds)}")
+    print(f"at random moments: {line('fixed', rounds)}")
+    print(f"half of the most, at random moments: {line('half', rounds)}")
     print(
-        f"{most.rate:.0f} requests a second from {CONNECTIONS} connections, each waiting\n"
-        f"{half.rate:.0f} a second: half answered within {half.milliseconds(0.5):.1f} ms, "
-        f"99 % within {half.milliseconds(0.99):.1f} ms\n"
         f"{result['requests']:,} requests, {result['errors']} errors; resident memory "
-        f"{memory[0] / 1e6:.1f} MB before, {memory[-1] / 1e6:.1f} MB after"
+        f"{memory[0] / 1e6:.1f} MB, after {SAMPLES * some:,} more {memory[-1] / 1e6:.1f} MB"
     )
     if options.out:
         environment = hardware.environment(hardware.choose("cpu", "fp32"))

@@ -29,7 +29,10 @@ torch.set_num_threads(1)
 # For channels last, PyTorch's own batch norm on the CPU is off by more than is compared here.
 Compute.memory_format = torch.contiguous_format
 digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 1))
-config = TrainConfig(epochs=2, batch_size=64, val=101, dropout=0.0, augmentation=NONE)
+config = TrainConfig(
+    epochs=2, batch_size=64, val=101, dropout=0.0, augmentation=NONE,
+    local_statistics=sys.argv[2] == "local",
+)
 losses, shares = [], []
 
 with distributed.join() as world:
@@ -112,7 +115,7 @@ def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """What one process, and what two, wrote of the same training."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     for processes, folder in enumerate(folders, 1):
-        torchrun(processes, program(folder, WATCHED), str(folder))
+        torchrun(processes, program(folder, WATCHED), str(folder), "together")
     return folders
 
 
@@ -151,6 +154,18 @@ def test_processes_end_with_the_same_net_and_the_same_figures(
     assert all(torch.equal(first[name], second[name]) for name in first)
     histories = [[{**result, "seconds": 0} for result in each["history"]] for each in seen(folder)]
     assert histories[0] == histories[1]
+
+
+def test_local_statistics_are_averaged_after_an_epoch(
+    one_and_two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    torchrun(2, program(tmp_path, WATCHED), str(tmp_path), "local")
+    first, second = (torch.load(tmp_path / f"{rank}.pth") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    (one,), (two, _) = seen(one_and_two[0]), seen(tmp_path)
+    # Halves of a batch have other statistics than the whole of it.
+    assert one["losses"][:4] != pytest.approx(two["losses"][:4], abs=1e-4)
+    assert one["losses"] == pytest.approx(two["losses"], abs=0.2)
 
 
 def test_every_held_out_digit_is_counted_once(one_and_two: tuple[Path, Path]) -> None:

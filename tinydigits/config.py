@@ -135,6 +135,10 @@ class TrainConfig:
     """Share of the digits that each epoch sees, the last one for all that follow: those with the
     largest losses when they were last seen."""
 
+    local_statistics: bool = False
+    """Where several processes train: normalise each one's share of a batch by itself. Faster, and
+    no longer the same training whatever their number."""
+
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
         _require(self.epochs >= 1, "epochs", self.epochs, "at least 1")

@@ -5,6 +5,7 @@ with its share of every one, so that a training has the same steps however many 
 """
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch import distributed as torch_distributed
 from torch.distributed.rendezvous import rendezvous
+from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 T = TypeVar("T")
@@ -78,15 +80,25 @@ class World:
         torch_distributed.broadcast_object_list(told)
         return told[0]
 
-    def wrap(self, net: nn.Module) -> nn.Module:
-        """Return the net as training calls it: with gradients and batch statistics of all.
+    def wrap(self, net: nn.Module, *, local_statistics: bool) -> nn.Module:
+        """Return the net as training calls it: with gradients, and batch statistics, of all.
 
         It starts with the first process's weights everywhere.
         """
         if self.size == 1:
             return net
-        _synchronise(net)
-        return DistributedDataParallel(net)
+        if not local_statistics:
+            _synchronise(net)
+        with warnings.catch_warnings():
+            # The argument's new name is not known to older versions.
+            warnings.simplefilter("ignore", FutureWarning)
+            return DistributedDataParallel(net, broadcast_buffers=False)
+
+    def average_statistics(self, net: nn.Module) -> None:
+        """Give the net the means of all processes' running statistics, where they differ."""
+        for buffer in net.buffers():
+            if buffer.is_floating_point():
+                buffer.copy_(self.sum(buffer) / self.size)
 
 
 ALONE = World()
@@ -126,31 +138,12 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         """Return (B, C, H, W) normalised, by the running statistics outside of training."""
         if not self.training:
             return super().forward(x)
-        wide = x.float()
-        mean, variance, count = self._statistics(wide)
-        self._remember(mean.detach(), variance.detach() * count / (count - 1))
-        scale = self.weight * (variance + self.eps).rsqrt()
-        shift = self.bias - mean * scale
-        return (wide * scale.view(-1, 1, 1) + shift.view(-1, 1, 1)).to(x.dtype)
-
-    def _statistics(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return means and variances (C,) over all processes, and of how many values each is.
-
-        Each process's mean and sum of squares about it are put together as Chan, Golub and LeVeque
-        (1979) do: a difference of two sums of squares would lose half of the digits.
-        """
-        variance, mean = torch.var_mean(x, dim=(0, 2, 3), correction=0)
-        count = mean.new_tensor([x.numel() / self.num_features])
-        rank, size = torch_distributed.get_rank(), torch_distributed.get_world_size()
-        rows = mean.new_zeros(size, 2 * self.num_features + 1)
-        rows[rank] = torch.cat([mean, variance, count])
-        table: Tensor = _SumOverAll.apply(rows)  # type: ignore[no-untyped-call]
-        sizes = [self.num_features, self.num_features, 1]
-        means, variances, counts = torch.split(table, sizes, dim=1)
-        total = counts.sum()
-        mean = (counts * means).sum(dim=0) / total
-        variance = (counts * (variances + (means - mean).square())).sum(dim=0) / total
-        return mean, variance, total
+        mean, variance, count = _statistics(x)
+        self._remember(mean, variance * count / (count - 1))
+        normalised: Tensor = _Normalised.apply(  # type: ignore[no-untyped-call]
+            x, self.weight, self.bias, mean, variance, count, self.eps
+        )
+        return normalised
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
@@ -163,18 +156,60 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
         self.num_batches_tracked += 1
 
 
-class _SumOverAll(torch.autograd.Function):
-    """The sum over all processes, through which gradients flow back to all of them."""
+@torch.no_grad()
+def _statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return means and variances (C,) over all processes, and of how many values each is.
+
+    Each process's mean and variance are put together as Chan, Golub and LeVeque (1979) do: a
+    difference of two sums of squares would lose half of the digits.
+    """
+    channels = x.shape[1]
+    variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
+    count = mean.new_tensor([x.numel() / channels])
+    rows = mean.new_zeros(torch_distributed.get_world_size(), 2 * channels + 1)
+    rows[torch_distributed.get_rank()] = torch.cat([mean, variance, count])
+    means, variances, counts = torch.split(_summed(rows), [channels, channels, 1], dim=1)
+    total = counts.sum()
+    mean = (counts * means).sum(dim=0) / total
+    return mean, (counts * (variances + (means - mean).square())).sum(dim=0) / total, total
+
+
+class _Normalised(torch.autograd.Function):
+    """PyTorch's own normalisation by given statistics, with the gradient through these as well."""
 
     @staticmethod
-    def forward(_: Any, values: Tensor) -> Tensor:
-        """Return the sum of all processes' values."""
-        return _summed(values)
+    def forward(
+        context: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        count: Tensor,
+        epsilon: float,
+    ) -> Tensor:
+        """Return x normalised, scaled and shifted, of its type and layout."""
+        context.save_for_backward(x, weight, mean, variance, count)
+        context.epsilon = epsilon
+        return functional.batch_norm(x, mean, variance, weight, bias, eps=epsilon)
 
     @staticmethod
-    def backward(_: Any, gradient: Tensor) -> Tensor:
-        """Return the sum of the gradients of all processes' losses."""
-        return _summed(gradient)
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of all processes' losses for x, weight and bias.
+
+        With n values, means over all of them and x̂ the normalised x, the first is
+        weight / sd * (g - mean(g) - x̂ mean(g x̂)) (Ioffe and Szegedy, 2015).
+        """
+        x, weight, mean, variance, count = context.saved_tensors
+        as_constants, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, mean, variance, None, None, False, context.epsilon, [True] * 3
+        )
+        mean_product, mean_gradient = _summed(torch.stack([by_weight, by_bias])) / count
+        # What is to be taken away is a line in x: PyTorch's kernel draws it in one pass.
+        rate = (variance + context.epsilon).rsqrt()
+        slope, offset = weight * rate * mean_product, weight * rate * mean_gradient
+        line = functional.batch_norm(x, mean, variance, slope, offset, eps=context.epsilon)
+        return as_constants - line, by_weight, by_bias, None, None, None, None
 
 
 def _summed(values: Tensor) -> Tensor:

@@ -115,7 +115,7 @@ def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = 
         _start_with_cosines(net)
     # torch's annotations lack the argument.
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
-    model = world.wrap(net)
+    model = world.wrap(net, local_statistics=config.local_statistics)
     optimizers = optimizers_for(net, config)
     schedulers = [
         OneCycleLR(
@@ -233,6 +233,8 @@ def _train_epoch(
             losses, hits = _step(state, config, x, y, partial(world.mean, total=len(batch)))
             seen[share] = losses
             right += hits
+    if world.size > 1 and config.local_statistics:
+        world.average_statistics(state.net)
     state.losses[indices] = world.sum(seen)[indices]
     return state.losses[indices].mean().item(), 100 * world.sum(right).item() / len(indices)
 
