@@ -156,6 +156,10 @@ def test_every_command_of_the_readme_works(
         run(["make", target, f"VENV={sys.prefix}", f"ARGS={short}"], clone, **environment)
     elif command.startswith("pip install "):
         request.getfixturevalue("installed")
+    elif command.startswith("torchrun "):
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        once = ["--epochs", "1", "--shares", "0.02", "--out", "runs/several"]
+        run([*launcher, *command.split()[1:], *once], clone, **environment)
     elif command == "tinydigits serve":
         pass  # the next command is sent to it
     elif command.startswith("curl "):

@@ -46,6 +46,8 @@ TRAIN = record("2026-11-23-classic/train.json")  # of the README's first command
 PIPELINE = record("2026-11-23-pipeline/result.json")
 SHIPPED = record("2026-11-23-shipped/evaluation.json")
 EXPORTS = record("2026-11-24-exports/result.json")
+SERVE = record("2026-11-25-serve/result.json")
+SCALING = record("2026-11-25-scaling/result.json")["rounds"]
 SYNTHETIC = [
     json.loads(line)
     for line in (RECORDS / "2026-11-23-synthetic" / "runs.jsonl").read_text().splitlines()
@@ -218,6 +220,75 @@ def export_ratio() -> str:
     )
 
 
+def serve_median(load: str, key: str) -> float:
+    figures: list[float] = [each[load][key] for each in SERVE["rounds"]]
+    return statistics.median(figures)
+
+
+def serve_figures() -> list[str]:
+    return [
+        f"{serve_median('most', 'rate'):,.0f}",
+        f"99 % are answered within {serve_median('fixed', 'p99'):.1f} ms",
+        f"{SERVE['memory'][-1] / 1e6:.1f} MB of memory",
+    ]
+
+
+def serve_record() -> list[str]:
+    told = {}
+    for load in ("fixed", "half"):
+        worst = [each[load]["p99"] for each in SERVE["rounds"]]
+        told[load] = (
+            f"half within {serve_median(load, 'p50'):.1f} ms, 99 % within "
+            f"{serve_median(load, 'p99'):.1f} ms ({min(worst):.1f} to {max(worst):.1f} ms)"
+        )
+    return [
+        f"{serve_median('most', 'rate'):,.0f} a second, from 8 connections",
+        f"at {serve_median('fixed', 'rate'):.0f} a second, at random moments: {told['fixed']}",
+        f"{serve_median('half', 'rate'):,.0f} a second: {told['half']}",
+        f"{SERVE['requests']:,} requests, {SERVE['errors']} errors",
+        f"{SERVE['memory'][0] / 1e6:.1f} MB after the measured loads",
+        f"{SERVE['memory'][-1] / 1e6:.1f} MB after 50,000 more",
+        f"Medians of {len(SERVE['rounds'])} rounds",
+    ]
+
+
+def scaling_seconds() -> list[float]:
+    """Seconds an epoch of one process, two threads, two processes, and those by themselves."""
+    return [statistics.median(each[way] for each in SCALING) for way in SCALING[0]]
+
+
+def scaling_figures() -> list[str]:
+    one, threads, together, apart = scaling_seconds()
+    return [
+        f"{one:.1f} s with one process of one thread, {threads:.1f} s with two threads, and "
+        f"{together:.1f} s with two processes",
+        f"leaves each process its own, {apart:.1f} s",
+    ]
+
+
+def scaling_record() -> list[str]:
+    one, threads, together, apart = scaling_seconds()
+    alone, _, both, local = SCALING[0]
+    told = {}
+    for way, words, counted in (
+        (local, " what one with one thread takes", f"median of {len(SCALING)} rounds, "),
+        (both, "", ""),
+    ):
+        ratios = [each[way] / each[alone] for each in SCALING]
+        told[way] = (
+            f"{statistics.median(ratios):.2f} times{words} "
+            f"({counted}{min(ratios):.2f} to {max(ratios):.2f})"
+        )
+    return [
+        f"| 1 | 1 | {one:.1f} |",
+        f"| 1 | 2 | {threads:.1f} |",
+        f"| 2 | 1 | {together:.1f} |",
+        f"| 2, `--local-statistics` | 1 | {apart:.1f} |",
+        f"take {told[local]}",
+        f"of all {told[both]}",
+    ]
+
+
 def output_lines() -> list[str]:
     run, best = TRAIN, 0.0
     lines = []
@@ -242,6 +313,8 @@ FIGURES = [
     *shipped_figures(),
     *shipped_rows(),
     *export_figures(),
+    *serve_figures(),
+    *scaling_figures(),
     *output_lines(),
 ]
 
@@ -329,6 +402,22 @@ def test_bars_of_the_recipes_are_met() -> None:
     assert means["best"] >= 99.65
     assert means["robust"] >= 99.50
     assert damage("robust") >= 94
+
+
+def test_the_records_of_server_and_scaling_state_their_own_figures() -> None:
+    for name, figures in [("serve", serve_record()), ("scaling", scaling_record())]:
+        text = unwrapped((RECORDS / f"2026-11-25-{name}" / "README.md").read_text())
+        assert [figure for figure in figures if figure not in text] == []
+
+
+def test_bars_of_the_server_are_met() -> None:
+    assert serve_median("most", "rate") >= 400
+    assert serve_median("fixed", "rate") == 200
+    assert serve_median("fixed", "p99") < 50
+    assert max(SERVE["memory"]) < 200e6
+    assert SERVE["memory"][-1] < SERVE["memory"][0] + 2e6
+    assert SERVE["requests"] >= 50_000
+    assert SERVE["errors"] == 0
 
 
 def test_the_record_of_the_exports_states_its_own_figures() -> None:

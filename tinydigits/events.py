@@ -1,7 +1,7 @@
 """TensorBoard's event files: the curves of a run while it goes on."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from tinydigits.errors import InputError, extra
@@ -9,13 +9,11 @@ from tinydigits.training import EpochResult
 
 
 @contextmanager
-def events(
-    directory: Path | None, history: Sequence[EpochResult]
-) -> Iterator[Callable[[EpochResult], None]]:
+def events(directory: Path | None, *, is_resumed: bool) -> Iterator[Callable[[EpochResult], None]]:
     """Yield what writes a result to ``directory``; without one, what does nothing.
 
-    Epochs in ``history``, those before a run was resumed, are written again: whatever a crash kept
-    from being written is then there, and TensorBoard shows each once.
+    Of a resumed run all epochs are to be written again: TensorBoard then shows these only, and what
+    a crash kept from being written is there.
 
     Raises:
         InputError: tensorboard is not installed, or the folder cannot be written.
@@ -26,7 +24,7 @@ def events(
     with extra("tensorboard", "--log-dir"):
         from torch.utils.tensorboard import SummaryWriter
     try:
-        writer = SummaryWriter(str(directory), purge_step=0 if history else None)
+        writer = SummaryWriter(str(directory), purge_step=0 if is_resumed else None)
     except OSError as error:
         raise InputError(
             f"cannot write {directory}: {error.strerror}; give another --log-dir"
@@ -37,12 +35,8 @@ def events(
             writer.add_scalar(name, value, result.epoch)
         writer.flush()
 
-    try:
-        for result in history:
-            write(result)
+    with closing(writer):
         yield write
-    finally:
-        writer.close()
 
 
 def _scalars(result: EpochResult) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import json
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -79,10 +80,14 @@ def train_on(
     origin = Origin(config, dataset.name, dataset.warning)
     state = start(config, len(digits.train), compute, world=world)
     earlier = checkpoint.last(out, origin) if resume else None
-    with sole_writer(out):
+    with events(log_dir, is_resumed=resume) as write_event, sole_writer(out):
         _prepare(out, state, origin, earlier, world)
         _announce(dataset, digits, state, world)
-        _train_and_keep(state, digits, origin, out, log_dir, world)
+        for result in state.history:
+            write_event(result)
+        for result, best in _kept(state, digits, origin, out, world):
+            write_event(result)
+            print(_line(result, best), flush=True)
         model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
         checkpoint.save_model(model, state, origin)
         # The file is tested, not the net in memory: it is what others will load.
@@ -93,16 +98,14 @@ def train_on(
     return tested
 
 
-def _train_and_keep(
-    state: State, digits: Split, origin: Origin, out: Path, log_dir: Path | None, world: World
-) -> None:
+def _kept(
+    state: State, digits: Split, origin: Origin, out: Path, world: World
+) -> Iterator[tuple[EpochResult, bool]]:
+    """Train, and yield each epoch once it is saved, and whether it is the best so far."""
     bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
     try:
-        with events(log_dir, state.history) as write_event:
-            for result in fit(state, digits, origin.config, world=world, progress=bar):
-                best = _keep(out, state, origin)
-                write_event(result)
-                print(_line(result, best), flush=True)
+        for result in fit(state, digits, origin.config, world=world, progress=bar):
+            yield result, _keep(out, state, origin)
     except KeyboardInterrupt:
         print(f"\nstopped after {state.epoch} epochs; add --resume to go on", file=sys.stderr)
         raise
