@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,12 +15,10 @@ from tests.processes import wait_for
 from tests.test_run import final_weights, start_training
 
 
-@pytest.mark.parametrize(("task", "count"), [("train", 12), ("study", 10), ("export", 10)])
-def test_killed_at_any_moment_nothing_is_half_and_the_end_is_the_same(
-    task: str, count: int, tmp_path: Path
-) -> None:
+def told_by(*command: str) -> Any:
+    """Return the JSON that a program prints."""
     ran = subprocess.run(
-        [sys.executable, "-m", "tests.crashes", task, str(tmp_path), str(count)],
+        command,
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         capture_output=True,
@@ -27,7 +26,14 @@ def test_killed_at_any_moment_nothing_is_half_and_the_end_is_the_same(
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    trials = json.loads(ran.stdout)
+    return json.loads(ran.stdout)
+
+
+@pytest.mark.parametrize(("task", "count"), [("train", 12), ("study", 10), ("export", 10)])
+def test_killed_at_any_moment_nothing_is_half_and_the_end_is_the_same(
+    task: str, count: int, tmp_path: Path
+) -> None:
+    trials = told_by(sys.executable, "-m", "tests.crashes", task, str(tmp_path), str(count))
     assert len(trials) == count
     assert sum(trial.pop("killed") for trial in trials) >= 0.7 * count
     for number, trial in enumerate(trials):
@@ -98,16 +104,7 @@ def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on(
     own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-Urm"]
     if subprocess.run([*own, "mount", "-t", "tmpfs", "none", tmp_path], check=False).returncode:
         pytest.skip("this system lets the tests mount no disk of their own")
-    ran = subprocess.run(
-        [*own, sys.executable, "-c", FULL, str(tmp_path), task, size],
-        cwd=ROOT,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stderr
-    found = json.loads(ran.stdout)
+    found = told_by(*own, sys.executable, "-c", FULL, str(tmp_path), task, size)
     errors = [line for line in found.pop("told").splitlines() if "SYNTHETIC" not in line]
     assert len(errors) == 1
     assert errors[0].startswith("error: cannot write")
