@@ -4,14 +4,16 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import distributed, nn
 
 from tests.conftest import ROOT
-from tinydigits.distributed import ALONE, World
+from tinydigits.distributed import ALONE, SynchronisedBatchNorm, World
 
 # Writes what each process sees of two epochs on drawn digits, without anything random in a step.
 WATCHED = """
@@ -233,3 +235,32 @@ def test_a_process_alone_changes_nothing() -> None:
     assert ALONE.mean(values, 5) == values.mean()
     assert ALONE.stream == ()
     assert World(1, 2).stream != World(0, 2).stream != World(0, 3).stream
+
+
+@pytest.fixture
+def group_of_one() -> Iterator[None]:
+    """A process group with this process alone."""
+    store = distributed.HashStore()  # type: ignore[attr-defined]
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group_of_one")
+def test_batch_norm_over_one_process_is_pytorchs_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pixels = 3 * torch.randn(4, 5, 2, 3, generator=generator) + 1
+    gradient = torch.randn(4, 5, 2, 3, generator=generator)
+    norms = nn.BatchNorm2d(5), SynchronisedBatchNorm(5)
+    inputs = [pixels.clone().requires_grad_() for _ in norms]
+    for _ in range(2):
+        outputs = [norm(each) for norm, each in zip(norms, inputs, strict=True)]
+        torch.testing.assert_close(outputs[1], outputs[0])
+        for output in outputs:
+            output.backward(gradient)
+    torch.testing.assert_close(inputs[1].grad, inputs[0].grad)
+    torch.testing.assert_close(norms[1].weight.grad, norms[0].weight.grad)
+    torch.testing.assert_close(norms[1].bias.grad, norms[0].bias.grad)
+    torch.testing.assert_close(norms[1].state_dict(), norms[0].state_dict())
+    outside = [norm.eval()(pixels) for norm in norms]
+    torch.testing.assert_close(outside[1], outside[0])
