@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
 
 import tinydigits
 from tests.conftest import ROOT
@@ -20,6 +21,7 @@ from tests.serving import server
 from tinydigits.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text()
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
 
 def run(command: list[str] | str, folder: Path, **environment: str) -> str:
@@ -124,7 +126,7 @@ def test_every_public_name_is_there_and_hides_no_module() -> None:
 
 
 def commands(text: str) -> list[str]:
-    """Return the README's shell commands, without comments."""
+    """Return a page's shell commands, without comments."""
     blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
     lines = [line.partition("#")[0].strip() for block in blocks for line in block.splitlines()]
     return [line for line in lines if line]
@@ -140,8 +142,8 @@ def test_readme_begins_with_the_two_commands() -> None:
     assert commands(README)[:2] == ["make train", "make test"]
 
 
-@pytest.mark.parametrize("command", sorted(set(commands(README))))
-def test_every_command_of_the_readme_works(
+@pytest.mark.parametrize("command", sorted(set(commands(README) + commands(CONTRIBUTING))))
+def test_every_command_of_the_readme_and_of_contributing_works(
     command: str, clone: Path, mnist_folder: Path, request: pytest.FixtureRequest
 ) -> None:
     """Each command is run, with an option that keeps it short where it would take minutes."""
@@ -150,9 +152,21 @@ def test_every_command_of_the_readme_works(
     if command.startswith("make "):
         if not marker.exists():
             pytest.skip(f"{sys.prefix} was not made by make")
-        target = command.split()[-1]
+        target, *given = shlex.split(command)[1:]
         short = {"train": "--dry-run", "test": "--collect-only -q", "check": ""}[target]
-        run(["make", target, f"VENV={sys.prefix}", f"ARGS={short}"], clone, **environment)
+        options = [*(option.removeprefix("ARGS=") for option in given), short]
+        if given:
+            options.append("tests/test_model.py")  # all are collected for the plain command
+        run(
+            ["make", target, f"VENV={sys.prefix}", f"ARGS={' '.join(options)}"],
+            clone,
+            **environment,
+        )
+    elif command == "bash .ci/run":
+        # It would run this test again; what it consists of is tested one by one.
+        run(["bash", "-n", ".ci/run"], clone)
+        steps = (clone / ".ci" / "run").read_text().splitlines()[-2:]
+        assert [step.split()[:2] for step in steps] == [["make", "check"], ["make", "test"]]
     elif command.startswith("pip install "):
         request.getfixturevalue("installed")
     elif command.startswith("torchrun "):
@@ -180,6 +194,16 @@ def test_every_command_of_the_readme_works(
     else:
         assert command == "python model.py", f"no test knows how to run {command!r}"
         run([sys.executable, "model.py"], clone)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == tinydigits.__version__
+    assert citation["title"] == tinydigits.__name__
+    assert citation["authors"] == [{"name": "The tinydigits authors"}]
+    project = (ROOT / "pyproject.toml").read_text()
+    assert f'license = "{citation["license"]}"' in project
+    assert f"keywords = {json.dumps(citation['keywords'])}" in project
 
 
 def test_pins_are_exact_and_bounds_are_loose() -> None:
