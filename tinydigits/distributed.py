@@ -4,6 +4,7 @@ torchrun starts the processes and names each by its rank. They go through the sa
 with its share of every one, so that a training has the same steps however many take part.
 """
 
+import gc
 import os
 import warnings
 from collections.abc import Callable, Iterator
@@ -122,9 +123,11 @@ def join() -> Iterator[World]:
     torch_distributed.init_process_group(backend, store=fresh, rank=rank, world_size=size)
     try:
         yield World(rank, size, is_restart=restarts > 0)
-        # Leaving while others still work ends some of gloo's threads in a crash.
+        # Leaving while others still work ends some of gloo's threads in a crash ...
         torch_distributed.barrier()
     finally:
+        # ... and so does leaving them to the interpreter's end, as DDP's reference cycles would.
+        gc.collect()
         torch_distributed.destroy_process_group()
 
 
