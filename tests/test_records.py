@@ -48,6 +48,7 @@ SHIPPED = record("2026-11-23-shipped/evaluation.json")
 EXPORTS = record("2026-11-24-exports/result.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = record("2026-11-25-scaling/result.json")["rounds"]
+KILLED = record("2026-11-25-scaling/killed/report.json")
 SYNTHETIC = [
     json.loads(line)
     for line in (RECORDS / "2026-11-23-synthetic" / "runs.jsonl").read_text().splitlines()
@@ -263,6 +264,7 @@ def scaling_figures() -> list[str]:
         f"{one:.1f} s with one process of one thread, {threads:.1f} s with two threads, and "
         f"{together:.1f} s with two processes",
         f"leaves each process its own, {apart:.1f} s",
+        f"such a run of the classic recipe ended at {KILLED['test_accuracy']:.2f} %",
     ]
 
 
@@ -279,7 +281,11 @@ def scaling_record() -> list[str]:
             f"{statistics.median(ratios):.2f} times{words} "
             f"({counted}{min(ratios):.2f} to {max(ratios):.2f})"
         )
+    accuracies = list(STUDIES["classic"].accuracies.values())
     return [
+        f"{KILLED['test_wrong']} of {KILLED['test_total']:,} test digits wrong "
+        f"({KILLED['test_accuracy']:.2f} %), where one process has "
+        f"{min(accuracies):.2f}–{max(accuracies):.2f} % over twenty seeds",
         f"| 1 | 1 | {one:.1f} |",
         f"| 1 | 2 | {threads:.1f} |",
         f"| 2 | 1 | {together:.1f} |",
@@ -408,6 +414,15 @@ def test_the_records_of_server_and_scaling_state_their_own_figures() -> None:
     for name, figures in [("serve", serve_record()), ("scaling", scaling_record())]:
         text = unwrapped((RECORDS / f"2026-11-25-{name}" / "README.md").read_text())
         assert [figure for figure in figures if figure not in text] == []
+
+
+def test_a_run_that_was_shared_killed_and_resumed_gives_what_the_recipe_gives() -> None:
+    assert KILLED["environment"]["processes"] == 2
+    assert KILLED["config"] == {**TrainConfig().to_dict(), "shares": [1.0]}
+    lines = (RECORDS / "2026-11-25-scaling" / "killed" / "metrics.jsonl").read_text().splitlines()
+    assert list(map(json.loads, lines)) == KILLED["history"]
+    low, high = expected_of(1, list(STUDIES["classic"].accuracies.values()))
+    assert low <= KILLED["test_accuracy"] <= high
 
 
 def test_bars_of_the_server_are_met() -> None:
