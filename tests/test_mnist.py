@@ -151,7 +151,11 @@ def test_a_mirror_with_other_bytes_is_passed_over(
     assert len(mnist.load("train", tmp_path / "data")[0]) == 3
 
 
-@pytest.mark.parametrize("content", [b"<html>", gzip.compress(IMAGES)[:-9], gzip.compress(b"x")])
+@pytest.mark.parametrize(
+    "content",
+    [b"<html>", gzip.compress(IMAGES)[:-9], gzip.compress(b"x")],
+    ids=["page", "cut short", "other bytes"],  # gzip writes the time, which is no name for a test
+)
 def test_nothing_is_kept_when_no_mirror_has_the_original(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: tuple[str, Path], content: bytes
 ) -> None:
