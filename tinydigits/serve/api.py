@@ -17,6 +17,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import core as swagger
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -300,8 +301,8 @@ async def _files(request: Request) -> list[File]:
     parser = _Form(request.headers, request.stream(), max_files=limits.MOST_FILES, max_fields=1)
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise HTTPException(422, f"not a form of files: {error.message}") from None
+    except (MultiPartException, FormParserError) as error:  # older starlettes raise either
+        raise HTTPException(422, f"not a form of files: {error}") from None
     try:
         files = [await _file(name, value) for name, value in form.multi_items()]
     finally:
