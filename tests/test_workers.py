@@ -1,6 +1,7 @@
 """Processes that end with what started them, and clusters that answer or are refused."""
 
 import asyncio
+import logging
 import multiprocessing
 import os
 import signal
@@ -150,4 +151,5 @@ def test_a_cluster_that_goes_away_is_told(tmp_path: Path, caplog: pytest.LogCapt
         pytest.raises(InputError, match=f"the Dask cluster at {address} lost its scheduler"),
     ):
         killed(process, address)
-    assert caplog.messages == []
+    # What Dask notes for itself, now and then, nobody is shown.
+    assert [each for each in caplog.records if each.levelno >= logging.WARNING] == []
