@@ -55,4 +55,4 @@ def test_a_recipe_trains_every_seed_with_its_final_net(recipe: Recipe) -> None:
 def test_a_study_takes_the_same_recipes(tmp_path: Path) -> None:
     for recipe, config in RECIPES.items():
         study = _parse(["study", "--recipe", recipe, "--seeds", "0-3", "--out", str(tmp_path)])
-        assert study.config == config  # type: ignore[union-attr]
+        assert study.config == config  # type: ignore[attr-defined]

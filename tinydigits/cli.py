@@ -372,19 +372,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 141
 
 
-def _parse(
-    arguments: list[str],
-) -> Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify:
+def _parse(arguments: list[str]) -> Runnable:
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
-            command: Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify = (
-                tyro.cli(
-                    Command,
-                    prog="tinydigits",
-                    args=_with_recipe(arguments),
-                    config=(tyro.conf.FlagCreatePairsOff,),
-                )
+            command: Runnable = tyro.cli(
+                Command,
+                prog="tinydigits",
+                args=_with_recipe(arguments),
+                config=(tyro.conf.FlagCreatePairsOff,),
             )
     except SystemExit as stop:
         if stop.code == 0:  # --help

@@ -233,7 +233,7 @@ def _train_epoch(
             losses, hits = _step(state, config, x, y, partial(world.mean, total=len(batch)))
             seen[share] = losses
             right += hits
-    if world.size > 1 and config.local_statistics:
+    if config.local_statistics:
         world.average_statistics(state.net)
     state.losses[indices] = world.sum(seen)[indices]
     return state.losses[indices].mean().item(), 100 * world.sum(right).item() / len(indices)

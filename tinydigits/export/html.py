@@ -62,11 +62,12 @@ def _compact(source: str) -> str:
 def _policy(style: str, script: str) -> str:
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src blob: data:; "
-        f"style-src '{_hash(style)}'; script-src '{_hash(script)}'"
+        f"style-src '{source_hash(style)}'; script-src '{source_hash(script)}'"
     )
 
 
-def _hash(source: str) -> str:
+def source_hash(source: str) -> str:
+    """Return the name of a script or style in a content security policy that allows it."""
     return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 

@@ -1,8 +1,6 @@
 """The routes: a page to draw on, digits for pictures, and what operators ask for."""
 
 import asyncio
-import base64
-import hashlib
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from starlette.types import ASGIApp
 from tinydigits import __version__, image, pictures
 from tinydigits.data import synthetic
 from tinydigits.errors import InputError
+from tinydigits.export.html import source_hash
 from tinydigits.frame import SIDE
 from tinydigits.runtime import session
 from tinydigits.serve import limits
@@ -224,10 +223,9 @@ def _documentation() -> Response:
         swagger_favicon_url=f"{STATIC[1:]}/favicon.png",
         swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": -1},
     )
-    (script,) = re.findall(rb"<script>(.*?)</script>", page.body, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(script).digest()).decode()
+    (script,) = re.findall(r"<script>(.*?)</script>", bytes(page.body).decode(), re.DOTALL)
     page.headers[POLICY] = (
-        f"default-src 'none'; script-src 'self' 'sha256-{digest}'; "
+        f"default-src 'none'; script-src 'self' '{source_hash(script)}'; "
         "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
         "frame-ancestors 'none'"
     )

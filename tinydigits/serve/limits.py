@@ -1,10 +1,9 @@
 """What a request may ask for, and how long it may take."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
 
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES = 8 * 2**20  # of a body
@@ -20,6 +19,7 @@ REQUEST_SECONDS = 60.0
 IDLE_SECONDS = 65  # longer than proxies keep a connection: they close first
 SHUTDOWN_SECONDS = 20  # for requests under way; Kubernetes waits for 30
 MOST_CONNECTIONS = 500
+CLOSE = {"connection": "close"}  # what is still to come of the body is not read
 
 
 class Limits:
@@ -55,7 +55,9 @@ class Limits:
         except asyncio.TimeoutError:
             if has_begun:
                 raise  # the connection is closed: half an answer must not look whole
-            await _busy(send, self.request_seconds)
+            error = f"no answer within {self.request_seconds:g} seconds: try again"
+            answer = JSONResponse({"error": error}, 503, {**CLOSE, "retry-after": "1"})
+            await answer(scope, receive, send)
         finally:
             self.bytes_together -= body.received
 
@@ -97,18 +99,11 @@ class _Body:
     async def _next(self) -> Message:
         left = self.due - asyncio.get_running_loop().time()
         try:
-            return await asyncio.wait_for(_as_coroutine(self.receive_on), max(left, 0))
+            return await asyncio.wait_for(self.receive_on(), max(left, 0))
         except asyncio.TimeoutError:
             raise HTTPException(
                 408, f"the body did not come within {self.limits.body_seconds:g} seconds", CLOSE
             ) from None
-
-
-CLOSE = {"connection": "close"}  # what is still to come of the body is not read
-
-
-async def _as_coroutine(receive: Callable[[], Awaitable[Message]]) -> Message:
-    return await receive()
 
 
 def _content_length(scope: Scope) -> int:
@@ -119,15 +114,3 @@ def _content_length(scope: Scope) -> int:
 def too_large(size: int, most: int) -> HTTPException:
     """Return the refusal of a body."""
     return HTTPException(413, f"{size:,} bytes and more: expected {most:,} at most", CLOSE)
-
-
-async def _busy(send: Send, seconds: float) -> None:
-    content = f'{{"error":"no answer within {seconds:g} seconds: try again"}}'.encode()
-    headers: list[Any] = [
-        (b"content-type", b"application/json"),
-        (b"content-length", str(len(content)).encode()),
-        (b"retry-after", b"1"),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": content})
