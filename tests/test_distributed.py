@@ -13,7 +13,11 @@ import torch
 from torch import distributed, nn
 
 from tests.conftest import ROOT
+from tinydigits.config import TrainConfig
 from tinydigits.distributed import ALONE, SynchronisedBatchNorm, World
+from tinydigits.errors import InputError
+from tinydigits.hardware import Compute
+from tinydigits.training import start
 
 # Writes what each process sees of two epochs on drawn digits, without anything random in a step.
 WATCHED = """
@@ -211,6 +215,15 @@ def test_a_killed_process_is_started_again_and_the_run_goes_on(
         for each in (undisturbed[0], out)
     )
     assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_batch_that_not_every_process_has_a_share_of_is_refused(compute: Compute) -> None:
+    config = TrainConfig(batch_size=64)
+    with pytest.raises(InputError, match="--batch-size 64 leaves a batch of 1 digits for 2 proc"):
+        start(config, 193, compute, world=World(0, 2))
+    with pytest.raises(InputError, match="leaves a batch of 64 digits for 65 processes"):
+        start(config, 192, compute, world=World(0, 65))
+    assert start(config, 193, compute).epoch == 0
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])

@@ -106,7 +106,12 @@ def check_batch_size(config: TrainConfig, digits: int) -> None:
 
 
 def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = ALONE) -> State:
-    """Return the state before the first step of training on ``digits`` digits."""
+    """Return the state before the first step of training on ``digits`` digits.
+
+    Raises:
+        InputError: a batch has fewer digits than there are processes to share it.
+    """
+    _refuse_empty_shares(config, digits, world)
     keep_freed_memory()
     with torch.random.fork_rng(_cuda(compute)):
         torch.manual_seed(derive(config.seed, "weights"))
@@ -131,6 +136,16 @@ def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = 
     ]
     losses = torch.zeros(digits, device=compute.device)
     return State(net, model, optimizers, schedulers, compute, losses)
+
+
+def _refuse_empty_shares(config: TrainConfig, digits: int, world: World) -> None:
+    counts = (_count(config, digits, epoch) for epoch in range(config.epochs))
+    smallest = min(count % config.batch_size or config.batch_size for count in counts)
+    if smallest < world.size:
+        raise InputError(
+            f"--batch-size {config.batch_size} leaves a batch of {smallest} digits for "
+            f"{world.size} processes: give another, so that each has one at least"
+        )
 
 
 @torch.no_grad()
