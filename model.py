@@ -3,7 +3,7 @@
 import sys
 
 from tinydigits.cli import main
-from tinydigits.model import Net
+from tinydigits.net.model import Net
 
 __all__ = ["Net"]
 

@@ -11,7 +11,6 @@ weights is in.
 """
 
 import argparse
-import os
 import statistics
 import sys
 from collections import defaultdict
@@ -20,12 +19,13 @@ from pathlib import Path
 
 import pipeline  # beside this file; puts the clone on the path
 
-from tinydigits import hardware
-from tinydigits.data.batches import hold_out
 from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import exit_code
 from tinydigits.files import write_json
-from tinydigits.recipes import RECIPES
+from tinydigits.train import hardware
+from tinydigits.train.batches import hold_out
+from tinydigits.train.recipes import RECIPES
 
 ROUND = ("fast", "classic", "fast", "usual way", "fast")
 
@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=0, help="of the usual way's DataLoader")
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for timing.json")
     options = parser.parse_args()
 

@@ -19,11 +19,11 @@ from matplotlib.figure import Figure
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import ledger  # noqa: E402
-from tinydigits.errors import exit_code  # noqa: E402
-from tinydigits.ledger import Ledger  # noqa: E402
-from tinydigits.recipes import RECIPES  # noqa: E402
-from tinydigits.student import summarise  # noqa: E402
+from tinydigits.errors import exit_code
+from tinydigits.study import ledger
+from tinydigits.study.ledger import Ledger
+from tinydigits.study.student import summarise
+from tinydigits.train.recipes import RECIPES
 
 PARAMETERS = 13_034
 # Of the recipes, in their order; hollow shapes, so that equal means do not hide each other.

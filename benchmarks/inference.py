@@ -12,7 +12,6 @@ process that does nothing but read one picture.
 
 import argparse
 import ctypes
-import os
 import statistics
 import subprocess
 import sys
@@ -31,16 +30,19 @@ from tqdm import tqdm
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import hardware, runtime, shipping  # noqa: E402
-from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
-from tinydigits.errors import InputError, exit_code  # noqa: E402
-from tinydigits.evaluation import infer  # noqa: E402
-from tinydigits.export import c, html, onnx, parity, safetensors  # noqa: E402
-from tinydigits.export.folded import fold  # noqa: E402
-from tinydigits.export.quantised import LOGIT, quantise  # noqa: E402
-from tinydigits.files import write_json  # noqa: E402
-from tinydigits.model import Net  # noqa: E402
-from tinydigits.prediction import Source, source_of  # noqa: E402
+from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.data.sources import mnist_folder
+from tinydigits.errors import InputError, exit_code
+from tinydigits.export import c, html, onnx, parity, safetensors
+from tinydigits.export.command import CALIBRATION
+from tinydigits.export.folded import fold
+from tinydigits.export.quantised import LOGIT, quantise
+from tinydigits.files import write_json
+from tinydigits.net import runtime
+from tinydigits.net.inference import infer
+from tinydigits.net.model import Net
+from tinydigits.net.trained import Source, source_of
+from tinydigits.train import hardware
 
 Pixels = npt.NDArray[np.uint8]
 Read = Callable[[Pixels], npt.NDArray[Any]]
@@ -105,7 +107,7 @@ class Form:
 def forms(source: Source, train: Digits, folder: Path) -> dict[str, Form]:
     """Return every export of a net, ready to run on one thread."""
     layers = fold(source.net)
-    integers = quantise(layers, train.images[: shipping.CALIBRATION])
+    integers = quantise(layers, train.images[:CALIBRATION])
     floats_in_c = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
     return {
         "PyTorch": _in_pytorch(source.path, WITH_PYTORCH, source.net),
@@ -150,11 +152,11 @@ def _in_safetensors(content: bytes, path: Path) -> Form:
 
 def _in_onnx(content: bytes, path: Path) -> Form:
     path.write_bytes(content)
-    session = runtime.session(content)
+    session = runtime.session_of(content)
     return _timed(
         len(content),
         _peak(WITH_ONNX, path),
-        lambda pixels: session.run(["logits"], {"pixels": pixels})[0],
+        lambda pixels: runtime.logits(session, pixels),
     )
 
 
@@ -261,7 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()
 

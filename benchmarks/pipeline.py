@@ -11,7 +11,6 @@ count.
 
 import argparse
 import math
-import os
 import random
 import statistics
 import subprocess
@@ -30,14 +29,16 @@ from torch.utils.data import DataLoader, Dataset
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import hardware  # noqa: E402
-from tinydigits.config import TrainConfig  # noqa: E402
-from tinydigits.data.batches import hold_out  # noqa: E402
-from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
-from tinydigits.errors import exit_code  # noqa: E402
-from tinydigits.files import write_json  # noqa: E402
-from tinydigits.model import MEAN, STD, Net  # noqa: E402
-from tinydigits.training import Split, fit, start  # noqa: E402
+from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.data.sources import mnist_folder
+from tinydigits.errors import exit_code
+from tinydigits.files import write_json
+from tinydigits.net.contract import MEAN, STD
+from tinydigits.net.model import Net
+from tinydigits.train import hardware
+from tinydigits.train.batches import Split, hold_out
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.loop import fit, start
 
 CONFIG = TrainConfig(epochs=1, val=0, data="mnist")
 
@@ -124,7 +125,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()
 

@@ -22,9 +22,10 @@ from tqdm import tqdm
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import hardware  # noqa: E402
-from tinydigits.errors import exit_code  # noqa: E402
-from tinydigits.files import write_json  # noqa: E402
+from tinydigits.data.sources import mnist_folder
+from tinydigits.errors import exit_code
+from tinydigits.files import write_json
+from tinydigits.train import hardware
 
 LOCAL = "--local-statistics"
 WAYS = {  # processes, threads of each, and options
@@ -61,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=2, help="of each run, at least 2")
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()
 

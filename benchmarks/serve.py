@@ -32,12 +32,13 @@ from tqdm import tqdm
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import hardware  # noqa: E402
-from tinydigits.data.dataset import load_dataset  # noqa: E402
-from tinydigits.errors import exit_code  # noqa: E402
-from tinydigits.evaluation import infer  # noqa: E402
-from tinydigits.files import write_json  # noqa: E402
-from tinydigits.prediction import load  # noqa: E402
+from tinydigits.data.dataset import load_dataset
+from tinydigits.data.sources import mnist_folder
+from tinydigits.errors import exit_code
+from tinydigits.files import write_json
+from tinydigits.net.inference import infer
+from tinydigits.net.trained import load
+from tinydigits.train import hardware
 
 CONNECTIONS = 8
 PICTURES = 500  # different ones, sent again and again
@@ -212,7 +213,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0, help="of each load")
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second, fixed")
     parser.add_argument("--requests", type=int, default=50_000, help="while memory is read")
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()
 

@@ -8,7 +8,6 @@ MNIST's 10,000 test digits once.
 
 import argparse
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -17,14 +16,16 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits import hardware  # noqa: E402
-from tinydigits.config import TrainConfig  # noqa: E402
-from tinydigits.data.batches import hold_out  # noqa: E402
-from tinydigits.data.dataset import Digits, load_dataset  # noqa: E402
-from tinydigits.errors import exit_code  # noqa: E402
-from tinydigits.evaluation import Report, infer, report  # noqa: E402
-from tinydigits.files import write_json  # noqa: E402
-from tinydigits.training import Split, fit, start  # noqa: E402
+from tinydigits.data.dataset import Digits, load_dataset
+from tinydigits.data.sources import mnist_folder
+from tinydigits.errors import exit_code
+from tinydigits.evaluate.metrics import Report, report
+from tinydigits.files import write_json
+from tinydigits.net.inference import infer
+from tinydigits.train import hardware
+from tinydigits.train.batches import Split, hold_out
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.loop import fit, start
 
 
 def read_mnist(config: TrainConfig, synthetic: Digits, mnist: Digits) -> Report:
@@ -40,7 +41,7 @@ def main() -> None:
     """Train every seed, and append its line where asked as soon as it ends."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--data-dir", type=Path, default=os.environ.get("TINYDIGITS_DATA", "data"))
+    parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument(
         "--out", type=Path, help="folder for runs.jsonl, config, environment and a picture"
     )

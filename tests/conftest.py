@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from tinydigits.config import TrainConfig
 from tinydigits.data import mnist
 from tinydigits.data.dataset import Dataset, Digits, load_dataset
 from tinydigits.export import parity
-from tinydigits.hardware import Compute
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.hardware import Compute
 
 ROOT = Path(__file__).parent.parent
 

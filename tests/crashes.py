@@ -27,14 +27,17 @@ from unittest import mock
 import torch
 from PIL import Image
 
-from tinydigits import run, shipping, study
-from tinydigits.checkpoint import LAST
-from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import load_dataset
 from tinydigits.errors import exit_code
-from tinydigits.hardware import Compute
-from tinydigits.nets import WEIGHTS
-from tinydigits.workers import Pool
+from tinydigits.export import command
+from tinydigits.net.shipped import WEIGHTS
+from tinydigits.study import seed
+from tinydigits.study.command import study
+from tinydigits.study.workers import Pool
+from tinydigits.train import run
+from tinydigits.train.checkpoint import LAST
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.hardware import Compute
 
 CPU = Compute(torch.device("cpu"), torch.float32)
 CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
@@ -57,16 +60,16 @@ def pool() -> Iterator[Pool]:
 
 def study_seeds(out: Path) -> None:
     """Run a study, or what is missing of it."""
-    with mock.patch.object(study, "load_dataset", return_value=DIGITS):
+    with mock.patch.object(seed, "load_dataset", return_value=DIGITS):
         one = TrainConfig(epochs=1, batch_size=64, val=100, data="synthetic", device="cpu")
-        study.study(one, SEEDS, pool(), data_dir=Path(), out=out, damage=False)
+        study(one, SEEDS, pool(), data_dir=Path(), out=out, damage=False)
 
 
 def export(out: Path) -> None:
     """Export two nets to one name by turns: most kills fall while a file is there."""
-    with mock.patch.object(shipping, "load_dataset", return_value=DIGITS):
+    with mock.patch.object(command, "load_dataset", return_value=DIGITS):
         for model in 10 * ["best", "robust"]:
-            shipping.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
+            command.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
 
 
 TASKS: dict[str, Callable[[Path], None]] = {

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tinydigits import __version__
 from tinydigits.cli import main
 from tinydigits.data import dataset, mnist
-from tinydigits.model import Net
+from tinydigits.net.model import Net
 
 
 @pytest.fixture(autouse=True)

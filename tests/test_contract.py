@@ -9,6 +9,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,9 @@ import tinydigits
 from tests.conftest import ROOT
 from tests.pictures import drawn
 from tests.serving import server
-from tinydigits.recipes import RECIPES
+from tinydigits.train.recipes import RECIPES
 
+WINGS = ("net", "data", "reading", "evaluate", "train", "study", "export", "serve")
 README = (ROOT / "README.md").read_text()
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
 
@@ -104,7 +106,7 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "tinydigits/py.typed" in names
     assert "tinydigits/data/mnist.py" in names
-    assert {f"tinydigits/weights/{recipe}.pth" for recipe in RECIPES} <= set(names)
+    assert {f"tinydigits/net/weights/{recipe}.pth" for recipe in RECIPES} <= set(names)
     parts = [
         path for folder in ("web", "export") for path in (ROOT / "tinydigits" / folder).rglob("*")
     ]
@@ -118,11 +120,14 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
 
 
 def test_every_public_name_is_there_and_hides_no_module() -> None:
-    assert all(hasattr(tinydigits, name) for name in tinydigits.__all__)
-    modules = {path.stem for path in (ROOT / "tinydigits").iterdir()}
-    assert not modules & set(tinydigits.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
-        _ = tinydigits.nonsense
+    for package in ("tinydigits", *(f"tinydigits.{wing}" for wing in WINGS)):
+        handed_out = import_module(package)
+        assert handed_out.__all__
+        assert all(hasattr(handed_out, name) for name in handed_out.__all__)
+        modules = {path.stem for path in (ROOT / package.replace(".", "/")).iterdir()}
+        assert not modules & set(handed_out.__all__)
+        with pytest.raises(AttributeError, match="nonsense"):
+            _ = handed_out.nonsense
 
 
 def commands(text: str) -> list[str]:
@@ -156,7 +161,7 @@ def test_every_command_of_the_readme_and_of_contributing_works(
         short = {"train": "--dry-run", "test": "--collect-only -q", "check": ""}[target]
         options = [*(option.removeprefix("ARGS=") for option in given), short]
         if given:
-            options.append("tests/test_model.py")  # all are collected for the plain command
+            options.append("tests/net/test_model.py")  # all are collected for the plain command
         run(
             ["make", target, f"VENV={sys.prefix}", f"ARGS={' '.join(options)}"],
             clone,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.processes import wait_for
-from tests.test_run import final_weights, start_training
+from tests.train.test_run import final_weights, start_training
 
 
 def told_by(*command: str) -> Any:

@@ -13,17 +13,19 @@ from scipy import stats
 
 import tinydigits
 from tests.conftest import ROOT
-from tinydigits import corruptions, ledger, shipping
-from tinydigits.config import TrainConfig
 from tinydigits.data.dataset import Digits
+from tinydigits.evaluate import corruptions
 from tinydigits.export import c, html, onnx, safetensors
+from tinydigits.export.command import CALIBRATION
 from tinydigits.export.folded import fold
 from tinydigits.export.quantised import quantise
-from tinydigits.nets import WEIGHTS
-from tinydigits.prediction import source_of
-from tinydigits.recipes import DEFAULT, RECIPES, Recipe
-from tinydigits.run import _line
-from tinydigits.training import EpochResult
+from tinydigits.net.shipped import DEFAULT, WEIGHTS
+from tinydigits.net.trained import source_of
+from tinydigits.study import ledger
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.loop import EpochResult
+from tinydigits.train.recipes import RECIPES, Recipe
+from tinydigits.train.run import _line
 
 README = (ROOT / "README.md").read_text()
 RECORDS = ROOT / "records"
@@ -457,7 +459,7 @@ def test_bars_of_the_exports_are_met() -> None:
 def test_the_recorded_exports_are_those_of_today(real: tuple[Digits, Digits]) -> None:
     source = source_of(DEFAULT)
     layers = fold(source.net)
-    integers = quantise(layers, real[0].images[: shipping.CALIBRATION])
+    integers = quantise(layers, real[0].images[:CALIBRATION])
     today = {
         "PyTorch": source.path.read_bytes(),
         "safetensors": safetensors.weights(source),

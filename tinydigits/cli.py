@@ -1,48 +1,68 @@
-"""The command line: one subcommand is one options dataclass and one call.
+"""The command line: one subcommand is one class of options and one call.
 
-Torch is imported by the call, not here, so that ``--help`` and wrong options answer at once.
+PyTorch is imported by the call, not here, so that ``--help`` and wrong options answer at once.
 """
 
-import io
 import os
-import re
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 import tyro
 
 from tinydigits import __version__
-from tinydigits.config import TrainConfig
+from tinydigits.arguments import parse
+from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import InputError, exit_code, extra
-from tinydigits.recipes import DEFAULT, RECIPES, Recipe, options_of
+from tinydigits.net.shipped import DEFAULT
 from tinydigits.seeds import parse_seeds
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.recipes import Recipe
+
+# Options that several subcommands share.
+Model = Annotated[
+    str,
+    tyro.conf.arg(
+        metavar="NAME|PATH",
+        help="A shipped net's name or a checkpoint; for evaluate and serve also an exported .onnx.",
+    ),
+]
+Json = Annotated[bool, tyro.conf.arg(help="Print JSON: one object, or one a line for predict.")]
+Damage = Annotated[bool, tyro.conf.arg(help="Also measure the accuracy under 15 kinds of damage.")]
 
 
-class Runnable(Protocol):
-    """A subcommand with its options."""
-
-    def run(self) -> int:
-        """Do it and return the exit code."""
-        ...
+@dataclass(frozen=True, kw_only=True)
+class _OnMnist:
+    data_dir: Path = field(default_factory=mnist_folder)
+    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
 
 
-def _data_dir() -> Path:
-    return Path(os.environ.get("TINYDIGITS_DATA") or "data")
-
-
-@dataclass(frozen=True)
-class Train:
-    """Train the net and write checkpoints, curves and a report."""
-
+@dataclass(frozen=True, kw_only=True)
+class _Trains(_OnMnist):
     recipe: Recipe = "classic"
     """What to train for; options given beside it change it."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Exports(_OnMnist):
+    model: tyro.conf.Positional[Model]
+    out: tyro.conf.Positional[Path]
+    """File to write; for safetensors, the folder."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Quantises(_Exports):
+    int8: bool = False
+    """Integers of 8 bits instead of floats, calibrated on training digits."""
+
+
+@dataclass(frozen=True)
+class Train(_Trains):
+    """Train the net and write checkpoints, curves and a report."""
+
     out: Path = Path("checkpoints")
     """Folder to write to; an earlier run in it is moved to previous-N inside."""
     resume: bool = False
@@ -54,13 +74,10 @@ class Train:
 
     def __post_init__(self) -> None:
         if self.dry_run and self.resume:
-            raise InputError(
-                "--dry-run keeps nothing and resumes nothing: leave out one of the two"
-            )
+            raise InputError("--dry-run and --resume exclude each other: leave out one of the two")
 
-    def run(self) -> int:
-        """Train as told."""
-        from tinydigits.run import train, try_out
+    def run(self) -> None:
+        from tinydigits.train.run import train, try_out
 
         if self.dry_run:
             try_out(self.config, data_dir=self.data_dir)
@@ -72,22 +89,6 @@ class Train:
                 resume=self.resume,
                 log_dir=self.log_dir,
             )
-        return 0
-
-
-@dataclass(frozen=True)
-class Verify:
-    """Print the layer table and the architecture checks; exit with 1 where one fails."""
-
-    def run(self) -> int:
-        """Check the net."""
-        from tinydigits.model import Net, layer_table
-        from tinydigits.verify import check, render
-
-        net = Net()
-        checks = check(net)
-        print(render(layer_table(net), checks))
-        return 0 if all(each.passed for each in checks) else 1
 
 
 @dataclass(frozen=True)
@@ -96,42 +97,32 @@ class Predict:
 
     pictures: tyro.conf.Positional[tuple[str, ...]]
     """Files, folders, patterns such as 'scans/*.png', or - for standard input."""
-    model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
-    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
-    json: bool = False
-    """Print one JSON object a line: file, digit, probability, top."""
+    model: Model = DEFAULT
+    json: Json = False
     save_inputs: Path | None = None
     """Folder for what the net saw of each picture, 28x28 pixels."""
 
     def run(self) -> int:
-        """Read the pictures."""
-        from tinydigits.reading import read
+        from tinydigits.reading.command import read
 
         return read(self.pictures, model=self.model, as_json=self.json, inputs=self.save_inputs)
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(_OnMnist):
     """Tell how good a net is: accuracy with its interval, confusion, calibration."""
 
     digits: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Nothing for MNIST's test digits; two IDX files, images and labels; or a folder of pictures in
     sub-folders 0 to 9."""
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
-    model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
-    """Net to use: one that comes with tinydigits, by its recipe's name, a checkpoint, or a .onnx
-    file of tinydigits export."""
-    json: bool = False
-    """Print one JSON object."""
+    model: Model = DEFAULT
+    json: Json = False
     plots: Path | None = None
     """Folder for confusion.png, mistakes.png and reliability.png."""
-    corruptions: bool = False
-    """Measure the accuracy under fifteen kinds of damage too."""
+    corruptions: Damage = False
 
     def run(self) -> int:
-        """Evaluate as told."""
-        from tinydigits.assessment import evaluate
+        from tinydigits.evaluate.command import evaluate
 
         return evaluate(
             self.digits,
@@ -144,7 +135,7 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
-class Study:
+class Study(_Trains):
     """Train many seeds of one recipe: a line for each, then mean, spread and interval.
 
     The same command goes on where it was stopped, and with more seeds it adds them.
@@ -154,17 +145,11 @@ class Study:
     """Which seeds to train, such as 0-99 or 0,3,7-9."""
     out: Path
     """Folder to write to: config.json, environment.json, and a line a seed in runs.jsonl."""
-    recipe: Recipe = "classic"
-    """What to train for; options given beside it change it."""
-    config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
     workers: int | None = None
     """Processes to train in, one thread each; as many as there are cores where not given."""
     dask: str | None = None
     """Address of a Dask scheduler whose workers train instead, such as tcp://127.0.0.1:8786."""
-    corruptions: bool = False
-    """Measure the accuracy under fifteen kinds of damage too."""
+    corruptions: Damage = False
 
     def __post_init__(self) -> None:
         parse_seeds(self.seeds)
@@ -174,24 +159,21 @@ class Study:
                 "--seeds alone"
             )
         if self.workers is not None and (self.workers < 1 or self.dask is not None):
-            raise InputError(
-                f"--workers is {self.workers}, but must be at least 1, and left out with --dask"
-            )
+            expected = "but must be at least 1, and left out with --dask"
+            raise InputError(f"--workers is {self.workers}, {expected}")
 
-    def run(self) -> int:
-        """Run the seeds."""
-        from tinydigits.study import study
-        from tinydigits.workers import cluster, local
+    def run(self) -> None:
+        from tinydigits.study.command import study
+        from tinydigits.study.workers import pool
 
         study(
             self.config,
             parse_seeds(self.seeds),
-            local(self.workers) if self.dask is None else cluster(self.dask),
+            pool(self.workers, self.dask),
             data_dir=self.data_dir,
             out=self.out,
             damage=self.corruptions,
         )
-        return 0
 
 
 @dataclass(frozen=True)
@@ -202,112 +184,62 @@ class Compare:
     """Folder of the study to compare with."""
     b: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="B")]
     """Folder of the other study."""
-    json: bool = False
-    """Print one JSON object."""
+    json: Json = False
 
-    def run(self) -> int:
-        """Compare the two."""
-        from tinydigits.comparison import compare
+    def run(self) -> None:
+        from tinydigits.study.command import compare
 
         compare(self.a, self.b, as_json=self.json)
-        return 0
 
 
 @dataclass(frozen=True)
-class Onnx:
+class Onnx(_Quantises):
     """Write an ONNX file: pixels uint8 (N, 28, 28) in, logits (N, 10) out."""
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.onnx")]
-    """File to write."""
-    int8: bool = False
-    """Weights and activations of 8 bits, calibrated on training digits."""
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
-
-    def run(self) -> int:
-        """Write the file."""
-        from tinydigits.shipping import to_onnx
+    def run(self) -> None:
+        from tinydigits.export.command import to_onnx
 
         to_onnx(self.model, self.out, integers=self.int8, data_dir=self.data_dir)
-        return 0
 
 
 @dataclass(frozen=True)
-class C:
+class C(_Quantises):
     """Write a C99 header that needs no library and allocates no memory."""
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.h")]
-    """File to write."""
-    int8: bool = False
-    """Integers only, for microcontrollers; calibrated on training digits."""
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
-
-    def run(self) -> int:
-        """Write the file."""
-        from tinydigits.shipping import to_c
+    def run(self) -> None:
+        from tinydigits.export.command import to_c
 
         to_c(self.model, self.out, integers=self.int8, data_dir=self.data_dir)
-        return 0
 
 
 @dataclass(frozen=True)
-class Html:
+class Html(_Exports):
     """Write one page to draw digits on, which works by a double click and without a network."""
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT.html")]
-    """File to write."""
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
-
-    def run(self) -> int:
-        """Write the file."""
-        from tinydigits.shipping import to_html
+    def run(self) -> None:
+        from tinydigits.export.command import to_html
 
         to_html(self.model, self.out, data_dir=self.data_dir)
-        return 0
 
 
 @dataclass(frozen=True)
-class Safetensors:
+class Safetensors(_Exports):
     """Write a folder in Hugging Face's layout: weights, configuration and model card."""
 
-    model: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="MODEL")]
-    """Net to use: one that comes with tinydigits, by its recipe's name, or a checkpoint."""
-    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
-    """Folder to write to."""
-    data_dir: Path = field(default_factory=_data_dir)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
-
-    def run(self) -> int:
-        """Write the folder."""
-        from tinydigits.shipping import to_safetensors
+    def run(self) -> None:
+        from tinydigits.export.command import to_safetensors
 
         to_safetensors(self.model, self.out, data_dir=self.data_dir)
-        return 0
 
 
 @dataclass(frozen=True)
 class Export:
     """Write a trained net for other places, and compare what was written with it."""
 
-    form: Annotated[
-        Annotated[Onnx, tyro.conf.subcommand("onnx", prefix_name=False)]
-        | Annotated[C, tyro.conf.subcommand("c", prefix_name=False)]
-        | Annotated[Html, tyro.conf.subcommand("html", prefix_name=False)]
-        | Annotated[Safetensors, tyro.conf.subcommand("safetensors", prefix_name=False)],
-        tyro.conf.arg(name=""),
-    ]
+    form: Annotated[Onnx | C | Html | Safetensors, tyro.conf.arg(name="")]
 
-    def run(self) -> int:
-        """Write it."""
-        return self.form.run()
+    def run(self) -> None:
+        self.form.run()
 
 
 @dataclass(frozen=True)
@@ -318,9 +250,7 @@ class Serve:
     """Address to listen on; 0.0.0.0 is every one that this machine has."""
     port: int = 8000
     """Port to listen on; 0 takes a free one."""
-    model: Annotated[str, tyro.conf.arg(metavar="NAME|PATH")] = DEFAULT
-    """Net to use: one that comes with tinydigits, by its recipe's name, a .onnx file of
-    tinydigits export, or a checkpoint."""
+    model: Model = DEFAULT
     workers: int = 1
     """Processes that answer, each on one core."""
 
@@ -330,84 +260,41 @@ class Serve:
         if self.workers < 1:
             raise InputError(f"--workers is {self.workers}, but must be at least 1")
 
-    def run(self) -> int:
-        """Serve until told to stop."""
+    def run(self) -> None:
         with extra("serve", "serve"):
-            from tinydigits.serve.server import serve
+            from tinydigits.serve.command import serve
 
         serve(self.model, host=self.host, port=self.port, workers=self.workers)
-        return 0
 
 
-Command = (
-    Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Predict, tyro.conf.subcommand("predict")]
-    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
-    | Annotated[Study, tyro.conf.subcommand("study")]
-    | Annotated[Compare, tyro.conf.subcommand("compare")]
-    | Annotated[Export, tyro.conf.subcommand("export")]
-    | Annotated[Serve, tyro.conf.subcommand("serve")]
-    | Annotated[Verify, tyro.conf.subcommand("verify")]
-)
+@dataclass(frozen=True)
+class Verify:
+    """Print the layer table and the architecture checks; exit with 1 where one fails."""
+
+    def run(self) -> int:
+        from tinydigits.net.command import verify
+
+        return verify()
+
+
+Command = Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``tinydigits`` and return its exit code.
 
     0: done. 1: an architecture check failed, or some pictures could not be answered. 2: a wrong
-    input, explained in one line on standard error. 130: stopped with Ctrl-C. 141: the
-    reader of the output has gone.
+    input, explained in one line on standard error. 130: Ctrl-C. 141: nobody reads the output.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given == ["--version"]:
         print(f"tinydigits {__version__}")
         return 0
     try:
-        return exit_code(lambda: _parse(given).run())
+        return exit_code(lambda: parse(Command, given).run())
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read the lines, such as `head`, has enough. Python flushes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
-
-
-def _parse(arguments: list[str]) -> Runnable:
-    complaint = io.StringIO()
-    try:
-        with redirect_stderr(complaint):
-            command: Runnable = tyro.cli(
-                Command,
-                prog="tinydigits",
-                args=_with_recipe(arguments),
-                config=(tyro.conf.FlagCreatePairsOff,),
-            )
-    except SystemExit as stop:
-        if stop.code == 0:  # --help
-            raise
-        raise InputError(_one_line(complaint.getvalue())) from None
-    return command
-
-
-def _with_recipe(arguments: list[str]) -> list[str]:
-    """Put the options of the recipe that is named last, if any, before the others, which win."""
-    command, rest = arguments[:1], arguments[1:]
-    if command not in (["train"], ["study"]):
-        return arguments
-    for number, argument in reversed(list(enumerate(rest))):
-        flag, _, value = argument.partition("=")
-        name = value or "".join(rest[number + 1 : number + 2])
-        if flag == "--recipe" and name in RECIPES:
-            return [*command, *options_of(name), *rest]
-    return arguments
-
-
-def _one_line(box: str) -> str:
-    """Return tyro's framed message as one line, without title, frame, colours and option help."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    # The frame is drawn with line characters, or not at all where the terminal has none.
-    _title, *lines = [line for line in (line.strip(" │") for line in text.splitlines()) if line]
-    inside = "\n".join(line for line in lines if not line.startswith("╰"))
-    sections = [" ".join(section.split()) for section in re.split(r"(?m)^[─-]{4,}$", inside)]
-    told = (each for each in sections if each and not each.startswith("Argument helptext"))
-    return "; ".join(told)

@@ -1,1 +1,5 @@
-"""Digits: where they come from, and in which order a net sees them."""
+"""Digits: MNIST's files, found and verified, and synthetic ones, drawn by a program."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,12 +7,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tinydigits.config import Source
 from tinydigits.data import mnist, synthetic
+from tinydigits.data.sources import SYNTHETIC_WARNING, Source
 from tinydigits.errors import InputError
 
 SYNTHETIC_COUNTS = (60_000, 10_000)  # to train on and to test: as many as MNIST has
-SYNTHETIC_WARNING = "SYNTHETIC digits, drawn by a program: these are not MNIST results"
 
 
 @dataclass(frozen=True)

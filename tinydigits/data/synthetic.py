@@ -20,8 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinydigits import frame
-from tinydigits.frame import BOX, SIDE
+from tinydigits.data import frame
+from tinydigits.data.frame import BOX
+from tinydigits.net.contract import SIDE
 from tinydigits.seeds import derive
 
 __all__ = ["draw"]

@@ -1,1 +1,5 @@
-"""The trained net for other places: ONNX, C, a web page, safetensors."""
+"""Exports: the trained net as ONNX, C, a web page and safetensors, each compared with the net."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

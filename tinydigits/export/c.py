@@ -16,11 +16,11 @@ import torch
 
 from tinydigits import __version__
 from tinydigits.data import synthetic
-from tinydigits.evaluation import infer
 from tinydigits.export import quantised
 from tinydigits.export.layers import Convolution, IntegerConvolution, Numbers
 from tinydigits.export.quantised import LOGIT
-from tinydigits.model import Net
+from tinydigits.net.inference import infer
+from tinydigits.net.model import Net
 
 PARTS = Path(__file__).parent / "c_parts"
 GOLDEN = 16  # pictures in the self-test

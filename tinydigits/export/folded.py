@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from tinydigits.errors import InputError
 from tinydigits.export.layers import Convolution, Numbers
-from tinydigits.frame import SIDE
-from tinydigits.model import MEAN, STD, Net
+from tinydigits.net.contract import MEAN, SIDE, STD
+from tinydigits.net.model import Net
 
 
 def fold(net: Net) -> list[Convolution]:

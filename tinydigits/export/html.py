@@ -18,7 +18,7 @@ from tinydigits.export.layers import Convolution
 
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use what those before it define
-    "arrays", "filters", "shapes", "strokes", "image", "net", "draw", "page",
+    "arrays", "filters", "shapes", "ink", "image", "net", "draw", "page",
 )  # fmt: skip
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tinydigits import __version__
 from tinydigits.errors import InputError
 from tinydigits.export.layers import Convolution, IntegerConvolution
-from tinydigits.frame import SIDE
+from tinydigits.net.contract import SIDE
 
 OPSET, IR = 13, 8
 

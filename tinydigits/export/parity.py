@@ -16,10 +16,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from tinydigits.errors import InputError, extra
-from tinydigits.evaluation import Report, report
+from tinydigits.errors import InputError
+from tinydigits.evaluate.metrics import Report, report
 from tinydigits.export.quantised import LOGIT
-from tinydigits.frame import SIDE
 
 # Reads pictures from standard input and writes their logits, as they lie in memory.
 FILTER = """
@@ -79,31 +78,6 @@ def parity(exported: Tensor, net: Tensor, labels: Tensor) -> Parity:
         differ=int((tested.answers != net.argmax(dim=1)).sum()),
         report=tested,
     )
-
-
-def onnx_logits(content: bytes, pixels: Tensor, *, batch_size: int = 1000) -> Tensor:
-    """Return what onnxruntime makes of a model's file: (N, 10) for pixels uint8 (N, 28, 28).
-
-    Raises:
-        InputError: onnxruntime is not installed, or the file is none of tinydigits' models.
-    """
-    with extra("onnx", "an ONNX file"):
-        from tinydigits import runtime
-    try:
-        session = runtime.session(content, threads=torch.get_num_threads())
-    except Exception as error:  # each of its reasons is a class of its own
-        raise InputError(f"not an ONNX model: {str(error).splitlines()[0]}") from error
-    found = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
-    if found != [("pixels", "tensor(uint8)", [SIDE, SIDE])]:
-        raise InputError(
-            f"the ONNX model takes {found}, expected pixels, uint8 (N, {SIDE}, {SIDE}): give one "
-            "made by tinydigits export onnx"
-        )
-    batches = [
-        session.run(["logits"], {"pixels": batch.numpy()})[0]
-        for batch in torch.split(pixels, batch_size)
-    ]
-    return torch.from_numpy(np.concatenate(batches))
 
 
 def browser() -> str:

@@ -1,1 +1,5 @@
-"""The net over HTTP: ``tinydigits serve``. Nothing here imports PyTorch."""
+"""The net over HTTP; nothing here imports PyTorch."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

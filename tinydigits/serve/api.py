@@ -1,20 +1,16 @@
 """The routes: a page to draw on, digits for pictures, and what operators ask for."""
 
 import asyncio
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI, Request
-from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, JSONResponse, Response
-from fastapi.staticfiles import StaticFiles
-from fastapi_offline import core as swagger
+from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError
+from pydantic import BaseModel, ValidationError
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
@@ -22,100 +18,37 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
-from tinydigits import __version__, image, pictures
-from tinydigits.data import synthetic
+from tinydigits import __version__
 from tinydigits.errors import InputError
-from tinydigits.export.html import source_hash
-from tinydigits.frame import SIDE
-from tinydigits.runtime import session
+from tinydigits.net.contract import SIDE
+from tinydigits.net.runtime import session_of
+from tinydigits.reading import image, pictures
 from tinydigits.serve import limits
-from tinydigits.serve.headers import POLICY, SecurityHeaders
-from tinydigits.serve.net import ServedNet, probabilities
+from tinydigits.serve.bodies import (
+    FIELD,
+    Answer,
+    FileAnswer,
+    Health,
+    Images,
+    Predictions,
+    Problem,
+    Unread,
+    request_body,
+)
 from tinydigits.serve.observe import Metrics, Observer
+from tinydigits.serve.pages import SecurityHeaders, add_pages
+from tinydigits.serve.served import ServedNet, probabilities
 
 Pixels = npt.NDArray[np.uint8]
 File = tuple[str, bytes]  # its name and what it holds
 
 READERS = 1  # pictures read at once: a large one takes up to 560 MB while it is
-FIELD = "files"  # of a form
 DECIMALS = 6  # of probabilities: more would differ between processors
-STATIC = "/docs/static"
 PATHS = frozenset({"/", "/predict", "/healthz", "/metrics", "/docs", "/openapi.json"})
 DESCRIPTION = (
     "Reads handwritten digits. Send pictures as files, or pixels as numbers: 28×28, 0 to 255, "
     "white on black, as MNIST has them. Nothing that is sent is kept."
 )
-
-
-class Answer(BaseModel):
-    """What the net reads."""
-
-    digit: int = Field(ge=0, le=9)
-    probability: float = Field(ge=0, le=1, description="Of this digit.")
-    probabilities: list[float] = Field(
-        min_length=10, max_length=10, description="Of the digits 0 to 9."
-    )
-
-
-class Named(BaseModel):
-    """A file that was sent."""
-
-    file: str
-
-
-class FileAnswer(Answer, Named):
-    """What the net reads in a file."""
-
-
-class Unread(Named):
-    """A file in which there is nothing to read."""
-
-    error: str = Field(description="What was found instead of one digit.")
-
-
-class Predictions(BaseModel):
-    """One prediction for each picture, in their order."""
-
-    model: str = Field(description="The net that answered.")
-    predictions: Sequence[Answer | FileAnswer | Unread]
-
-
-class Problem(BaseModel):
-    """Why there is no answer."""
-
-    error: str
-
-
-class Health(BaseModel):
-    """The server answers."""
-
-    status: str
-    model: str
-    version: str
-
-
-Pixel = Annotated[float, Field(strict=True, ge=0, le=255, allow_inf_nan=False)]
-Flat = Annotated[list[Pixel], Field(min_length=SIDE * SIDE, max_length=SIDE * SIDE)]
-Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE)]
-Rows = Annotated[list[Row], Field(min_length=SIDE, max_length=SIDE)]
-
-
-def _form_of(picture: Any) -> str:
-    is_rows = isinstance(picture, list) and bool(picture) and isinstance(picture[0], list)
-    return "rows" if is_rows else "flat"
-
-
-Numbers = Annotated[
-    Annotated[Flat, Tag("flat")] | Annotated[Rows, Tag("rows")], Discriminator(_form_of)
-]
-
-
-class Images(BaseModel):
-    """Pictures as numbers, 0 to 255, white on black: 784 of them, or 28 rows of 28."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    images: Annotated[list[Numbers], Field(min_length=1, max_length=limits.MOST_IMAGES)]
 
 
 class _Form(MultiPartParser):
@@ -150,7 +83,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         summary="Read digits",
         response_model=Predictions,
         responses=_problems(400, 408, 413, 415, 422, 429, 503),
-        openapi_extra={"requestBody": _request_body()},
+        openapi_extra={"requestBody": request_body()},
     )
     async def predict(request: Request) -> Response:
         """Read one or many pictures: files in a form, or numbers in JSON.
@@ -188,55 +121,15 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         """Return the sums in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-    _add_pages(api, net)
+    add_pages(api, net.page)
     return api
-
-
-def _add_pages(api: FastAPI, net: ServedNet) -> None:
-    page = _page(net.page)
-    docs = _documentation()
-    api.mount(STATIC, StaticFiles(directory=swagger._STATIC_PATH), name="static")
-
-    @api.get("/", include_in_schema=False)
-    @api.head("/", include_in_schema=False)
-    async def draw() -> Response:
-        return page
-
-    @api.get("/docs", include_in_schema=False)
-    async def document() -> Response:
-        return docs
-
-
-def _page(content: bytes) -> Response:
-    found = re.search(rb'http-equiv="Content-Security-Policy" content="(.*?)"', content)
-    assert found is not None
-    # A page's own policy cannot say who may frame it.
-    return HTMLResponse(content, headers={POLICY: f"{found[1].decode()}; frame-ancestors 'none'"})
-
-
-def _documentation() -> Response:
-    page = get_swagger_ui_html(
-        openapi_url="openapi.json",
-        title="tinydigits: the API",
-        swagger_js_url=f"{STATIC[1:]}/swagger-ui-bundle.js",
-        swagger_css_url=f"{STATIC[1:]}/swagger-ui.css",
-        swagger_favicon_url=f"{STATIC[1:]}/favicon.png",
-        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": -1},
-    )
-    (script,) = re.findall(r"<script>(.*?)</script>", bytes(page.body).decode(), re.DOTALL)
-    page.headers[POLICY] = (
-        f"default-src 'none'; script-src 'self' '{source_hash(script)}'; "
-        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
-        "frame-ancestors 'none'"
-    )
-    return page
 
 
 class _Reader:
     """The net and the threads in which pictures are prepared for it."""
 
     def __init__(self, net: ServedNet) -> None:
-        self.session = session(net.onnx)
+        self.session = session_of(net.onnx)
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
     def probabilities(self, pixels: Pixels) -> list[list[float]]:
@@ -335,31 +228,3 @@ async def _failure(_: Request, __: Exception) -> Response:
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": Problem} for status in statuses}
-
-
-def _request_body() -> dict[str, Any]:
-    digits, _ = synthetic.draw(2, seed=7)
-    return {
-        "required": True,
-        "content": {
-            "application/json": {
-                "schema": Images.model_json_schema(),
-                "example": {"images": digits.reshape(2, -1).tolist()},
-            },
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": [FIELD],
-                    "additionalProperties": False,
-                    "properties": {
-                        FIELD: {
-                            "type": "array",
-                            "minItems": 1,
-                            "maxItems": limits.MOST_FILES,
-                            "items": {"type": "string", "format": "binary"},
-                        }
-                    },
-                }
-            },
-        },
-    }

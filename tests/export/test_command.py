@@ -1,0 +1,166 @@
+"""``tinydigits export``: files as users ask for them, and what it says of them."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tinydigits import load
+from tinydigits.cli import main
+from tinydigits.data import mnist
+from tinydigits.data.dataset import Digits
+
+PARITY = re.compile(
+    r"parity on (.*): largest \|Δlogit\| ([-.e0-9]+), (\d+) of ([0-9,]+) answers differ, "
+)
+FORMS = {
+    "onnx": ["onnx", "robust", "net.onnx"],
+    "onnx --int8": ["onnx", "--int8", "robust", "net.onnx"],
+    "c": ["c", "robust", "net.h"],
+    "c --int8": ["c", "--int8", "robust", "net.h"],
+    "html": ["html", "robust", "net.html"],
+    "safetensors": ["safetensors", "robust", "net"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No MNIST, and a few synthetic digits instead."""
+
+    def nothing(part: mnist.Part, directory: Path) -> None:
+        raise mnist.UnavailableError(f"no {part} digits in {directory}")
+
+    monkeypatch.setattr(mnist, "load", nothing)
+    monkeypatch.setattr("tinydigits.export.command.SYNTHETIC_COUNTS", (100, 50))
+
+
+def export(*arguments: str) -> int:
+    return main(["export", *arguments])
+
+
+def told(capsys: pytest.CaptureFixture[str]) -> tuple[str, float, int, str]:
+    found = PARITY.search(capsys.readouterr().out)
+    assert found
+    return found[1], float(found[2]), int(found[3]), found[4]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_export_ends_with_its_parity_on_mnist(
+    form: str, mnist_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(*FORMS[form], "--data-dir", str(mnist_folder)) == 0
+    digits, delta, differ, total = told(capsys)
+    assert (digits, total) == ("MNIST's test digits", "10,000")
+    assert (differ, delta < 1e-3) == (0, True) if "int8" not in form else differ < 10
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.usefixtures("synthetic")
+def test_export_works_without_mnist_and_says_so(
+    form: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(*FORMS[form]) == 0
+    printed = capsys.readouterr()
+    assert "warning: SYNTHETIC digits" in printed.err
+    assert "parity on synthetic digits: " in printed.out
+    assert "of 50 answers differ" in printed.out
+
+
+@pytest.mark.parametrize("form", ["c", "html"])
+@pytest.mark.usefixtures("synthetic")
+def test_without_a_compiler_or_browser_the_file_is_written(
+    form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert export(form, "robust", "net") == 0
+    assert Path("net").stat().st_size > 50_000
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert re.fullmatch(r"parity: not measured, there is no (C compiler|Chromium) here", last)
+
+
+@pytest.mark.usefixtures("synthetic")
+def test_a_browser_that_shows_nothing_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program = tmp_path / "chromium"
+    program.write_text("#!/bin/sh\necho '<body>cannot open the file</body>'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    assert export("html", "robust", "net") == 0
+    assert capsys.readouterr().out.endswith("not measured, Chromium did not show the page\n")
+
+
+def test_an_exported_file_is_evaluated(
+    real: tuple[Digits, Digits], mnist_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del real
+    data = ["--data-dir", str(mnist_folder)]
+    assert export("onnx", "robust", "net.onnx", *data) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "--model", "net.onnx", *data]) == 0
+    from_file = capsys.readouterr().out
+    assert main(["evaluate", "--model", "robust", *data]) == 0
+    assert from_file == capsys.readouterr().out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    before = sorted(Path().rglob("*"))
+    assert export(*arguments) == 2
+    lines = capsys.readouterr().err.splitlines()
+    errors = [line for line in lines if not line.startswith("warning: SYNTHETIC")]
+    assert len(errors) == 1
+    assert errors[0].startswith("error: ")
+    assert sorted(Path().rglob("*")) == before
+    return errors[0]
+
+
+@pytest.mark.parametrize("form", ["onnx", "c", "html", "safetensors"])
+@pytest.mark.usefixtures("synthetic")
+def test_wrong_models_are_refused(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("text.pth").write_text("no checkpoint")
+    assert "not a PyTorch file" in refusal(capsys, form, "text.pth", "out")
+    assert "there is no nothing.pth" in refusal(capsys, form, "nothing.pth", "out")
+    torch.save({"weight": torch.zeros(3)}, "other.pth")
+    assert "not a tinydigits checkpoint" in refusal(capsys, form, "other.pth", "out")
+    content = {"format": "tinydigits", "version": 1}
+    state = load().state_dict()
+    torch.save(content | {"model_state_dict": state | {"x": torch.zeros(1)}}, "more.pth")
+    assert "holds another net" in refusal(capsys, form, "more.pth", "out")
+    nans = {"layers.conv4.bias": torch.full((24,), float("nan"))}
+    torch.save(content | {"model_state_dict": state | nans}, "broken.pth")
+    assert "not finite" in refusal(capsys, form, "broken.pth", "out")
+
+
+@pytest.mark.parametrize("form", ["onnx", "c", "html", "safetensors"])
+@pytest.mark.usefixtures("synthetic")
+def test_what_cannot_be_written_is_told(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert "file" in refusal(capsys, form, "robust", "file/out")
+
+
+@pytest.mark.parametrize(("form", "module"), [("onnx", "onnx"), ("safetensors", "safetensors")])
+@pytest.mark.usefixtures("synthetic")
+def test_a_missing_extra_is_named(
+    form: str, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(sys.modules, f"tinydigits.export.{module}", raising=False)
+    monkeypatch.delattr(f"tinydigits.export.{module}", raising=False)
+    monkeypatch.setitem(sys.modules, module, None)
+    told = refusal(capsys, form, "robust", "out")
+    assert told.endswith(f"type pip install 'tinydigits[{form}]'")
+
+
+def test_a_safetensors_folder_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("file").touch()
+    assert "file is a file: expected the name of a folder" in refusal(
+        capsys, "safetensors", "robust", "file"
+    )

@@ -1,0 +1,70 @@
+"""The folded net gives the net's logits."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from tinydigits import InputError, Net, infer, load
+from tinydigits.export.folded import fold
+from tinydigits.export.layers import Convolution
+from tinydigits.train.recipes import RECIPES
+
+
+def unsettled() -> Net:
+    """A net whose batch statistics, scales and shifts are nothing like 0 and 1."""
+    torch.manual_seed(0)
+    net = Net()
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.weight, module.bias, module.running_mean):
+                assert values is not None
+                nn.init.normal_(values)
+            assert module.running_var is not None
+            nn.init.uniform_(module.running_var, 0.1, 3)
+    return net
+
+
+def run(layers: list[Convolution], pixels: torch.Tensor) -> torch.Tensor:
+    x = pixels.unsqueeze(1).double()
+    for layer in layers:
+        x = functional.conv2d(x, torch.from_numpy(layer.weight), torch.from_numpy(layer.bias))
+        assert x.shape[2:] == (layer.side, layer.side)
+        x = x.relu() if layer.relu else x
+        x = functional.max_pool2d(x, 2) if layer.pool == "max" else x
+        x = x.mean(dim=(2, 3), keepdim=True) if layer.pool == "mean" else x
+    return x.flatten(1)
+
+
+def test_folded_net_gives_the_same_logits() -> None:
+    pixels = torch.randint(0, 256, (20, 28, 28), generator=torch.Generator().manual_seed(1))
+    net = unsettled()
+    torch.testing.assert_close(run(fold(net), pixels).float(), infer(net, pixels))
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_folded_shipped_nets_give_the_same_logits(recipe: str) -> None:
+    pixels = torch.randint(0, 256, (20, 28, 28), generator=torch.Generator().manual_seed(1))
+    net = load(recipe)
+    torch.testing.assert_close(
+        run(fold(net), pixels).float(), infer(net, pixels), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_folded_net_is_seven_convolutions() -> None:
+    layers = fold(Net())
+    assert [layer.side for layer in layers] == [26, 24, 10, 8, 2, 2, 1]
+    assert sum(layer.weight.size for layer in layers) == 12_712
+    assert sum(layer.bias.size for layer in layers) == 114
+    assert [layer.relu for layer in layers] == [True] * 6 + [False]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["layers.conv3.weight", "layers.bn2.running_var"])
+def test_a_broken_net_is_refused(name: str, value: float) -> None:
+    net = Net()
+    net.state_dict()[name].view(-1)[0] = value
+    with pytest.raises(InputError, match=re.escape(f"the net's {name} holds numbers that are not")):
+        fold(net)

@@ -1,0 +1,397 @@
+"""The server as a process: stopped, attacked, watched, and opened in a browser."""
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from tests.conftest import ROOT
+from tests.pictures import drawn
+from tests.processes import started, wait_for
+from tests.serve.test_api import DIGITS, LABELS, file_of
+from tests.serving import Log, Server, port_in, server
+from tinydigits.cli import main
+from tinydigits.serve import limits
+from tinydigits.serve.served import served_net
+from tinydigits.serve.server import configuration
+
+pytest.importorskip("playwright", reason="no playwright: pip install playwright")
+from playwright.sync_api import Browser, Page, expect
+
+from tests.drawing import expect_answer, write
+
+BODY = json.dumps({"images": [DIGITS[0].ravel().tolist()]}).encode()
+MEMORY = 300e6  # bytes that a server may hold, whatever it was sent; 140 before anything is
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Server]:
+    """One server for all attacks: after them it answers, has told no 5xx, and has not grown."""
+    with server() as running:
+        yield running
+        assert digit_of(post(running)) == LABELS[0]
+        assert not [each for each in running.log.requests() if each["status"] >= 500]
+        assert running.resident() < MEMORY
+        assert running.process.poll() is None
+
+
+def post(running: Server, body: bytes = BODY, kind: str = "application/json") -> bytes:
+    request = urllib.request.Request(f"{running.url}/predict", body, {"content-type": kind})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        content: bytes = answer.read()
+        return content
+
+
+def digit_of(content: bytes) -> int:
+    digit: int = json.loads(content)["predictions"][0]["digit"]
+    return digit
+
+
+def text_of(running: Server, path: str) -> str:
+    with urllib.request.urlopen(running.url + path, timeout=30) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def head(body: bytes, *more: str) -> bytes:
+    lines = [
+        "POST /predict HTTP/1.1",
+        "Host: localhost",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *more,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def connection(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
+
+
+def listens(port: int) -> bool:
+    try:
+        connection(port).close()
+    except ConnectionError:
+        return False
+    return True
+
+
+def everything(connected: socket.socket) -> bytes:
+    """Read until the server closes the connection."""
+    received = b""
+    try:
+        while part := connected.recv(65536):
+            received += part
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def test_the_api_keeps_what_its_schema_promises(running: Server, tmp_path: Path) -> None:
+    """Whatever the schema allows is answered as it says, whatever it forbids is refused."""
+    program = "from schemathesis.cli import schemathesis; schemathesis()"
+    options = ["--max-examples", "60", "--seed", "1", "--no-color"]
+    ran = subprocess.run(
+        [sys.executable, "-c", program, "run", f"{running.url}/openapi.json", *options],
+        cwd=tmp_path,  # it keeps a folder of its own
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout
+    assert "Tested: 3" in ran.stdout
+
+
+def test_torch_is_not_loaded_and_little_memory_is_taken(running: Server) -> None:
+    maps = Path(f"/proc/{running.process.pid}/maps").read_text()
+    assert "onnxruntime" in maps
+    assert "torch" not in maps
+
+
+def test_random_bytes_as_pictures_are_answered(running: Server) -> None:
+    rng = random.Random(0)
+    whole = [file_of(drawn(digit), form) for digit in (3, 8) for form in limits.FORMATS]
+    for _ in range(60):
+        content = bytearray(rng.choice(whole))
+        for _ in range(rng.randrange(1, 30)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        files = [
+            bytes(content),
+            rng.randbytes(rng.randrange(2_000)),
+            bytes(content)[: rng.randrange(500)],
+        ]
+        parts = [
+            b'--a\r\nContent-Disposition: form-data; name="files"; filename="x"\r\n\r\n'
+            + each
+            + b"\r\n"
+            for each in files
+        ]
+        answer = post(running, b"".join([*parts, b"--a--\r\n"]), "multipart/form-data; boundary=a")
+        assert len(json.loads(answer)["predictions"]) == len(files)
+
+
+def test_bytes_that_are_no_requests_end_the_connection(running: Server) -> None:
+    rng = random.Random(1)
+    for _ in range(50):
+        with connection(running.port) as connected:
+            connected.sendall(rng.randbytes(rng.randrange(1, 3_000)) + b"\r\n\r\n")
+            connected.shutdown(socket.SHUT_WR)
+            answer = everything(connected)
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_connections_that_are_dropped_anywhere_do_no_harm(running: Server) -> None:
+    rng = random.Random(2)
+    request = head(BODY) + BODY
+    for _ in range(50):
+        with connection(running.port) as connected:
+            connected.sendall(request[: rng.randrange(1, len(request))])
+
+
+def test_whoever_has_sent_all_and_closes_that_half_gets_an_answer(running: Server) -> None:
+    with connection(running.port) as connected:
+        connected.sendall(head(BODY) + BODY)
+        connected.shutdown(socket.SHUT_WR)
+        answer = everything(connected)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert digit_of(answer.partition(b"\r\n\r\n")[2]) == LABELS[0]
+
+
+def test_whoever_sends_half_a_body_and_closes_that_half_gets_nothing(running: Server) -> None:
+    with connection(running.port) as connected:
+        connected.sendall(head(BODY) + BODY[:100])
+        connected.shutdown(socket.SHUT_WR)
+        assert everything(connected) == b""
+
+
+def test_a_body_that_is_announced_too_large_is_not_read(running: Server) -> None:
+    with connection(running.port) as connected:
+        connected.sendall(head(b"").replace(b"Length: 0", b"Length: 99999999999"))
+        answer = everything(connected)
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"connection: close" in answer
+
+
+def test_requests_in_one_go_are_answered_in_their_order(running: Server) -> None:
+    bodies = [json.dumps({"images": [DIGITS[n].tolist()]}).encode() for n in range(5)]
+    with connection(running.port) as connected:
+        requests = [head(body) + body for body in bodies[:-1]]
+        requests += [head(bodies[-1], "Connection: close") + bodies[-1]]
+        connected.sendall(b"".join(requests))
+        answers = everything(connected).split(b"HTTP/1.1 ")[1:]
+    assert [digit_of(each.partition(b"\r\n\r\n")[2]) for each in answers] == LABELS[:5].tolist()
+
+
+def test_large_bodies_at_once_leave_memory_as_it_was(running: Server) -> None:
+    body = BODY[:-2] + (limits.MOST_JSON_BYTES - len(BODY)) * b" " + BODY[-2:]
+    answers = list[bytes]()
+
+    def send() -> None:
+        answers.append(post(running, body))
+
+    threads = [threading.Thread(target=send) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [digit_of(answer) for answer in answers] == 6 * [LABELS[0]]
+
+
+def test_a_line_of_json_is_logged_for_each_request(running: Server) -> None:
+    headers = {"content-type": "application/json", "x-request-id": "a-request-of-mine"}
+    large = BODY[:-2] + 200_000 * b" " + BODY[-2:]  # comes in several parts
+    request = urllib.request.Request(f"{running.url}/predict", large, headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        assert answer.headers["x-request-id"] == "a-request-of-mine"
+        assert "server" not in answer.headers
+        sent = len(answer.read())
+    line = running.log.wait_for("a-request-of-mine")
+    assert line.pop("time") < datetime.now(timezone.utc).isoformat()
+    assert line.pop("ms") > 0
+    assert line == {
+        "id": "a-request-of-mine",
+        "client": "127.0.0.1",
+        "method": "POST",
+        "path": "/predict",
+        "status": 200,
+        "received": len(large),
+        "sent": sent,
+    }
+
+
+@pytest.fixture
+def page(running: Server, browser: Browser) -> Iterator[Page]:
+    """A page whose requests all go to the server, and which reports no error."""
+    page = browser.new_page()
+    faults, asked = list[str](), list[str]()
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    yield page
+    page.close()
+    assert not faults
+    assert asked
+    assert all(url.startswith((running.url, "data:")) for url in asked)
+
+
+def test_the_page_reads_a_drawn_digit(running: Server, page: Page) -> None:
+    page.goto(running.url)
+    write(page, 5)
+    expect_answer(page, 5)
+
+
+def test_the_api_can_be_called_from_the_page(running: Server, page: Page) -> None:
+    page.goto(running.url)
+    found = page.evaluate(
+        """async (images) => {
+          const headers = { "content-type": "application/json" };
+          const body = JSON.stringify({ images });
+          const answer = await fetch("predict", { method: "POST", headers, body });
+          return (await answer.json()).predictions.map(({ digit }) => digit);
+        }""",
+        DIGITS.tolist(),
+    )
+    assert found == LABELS.tolist()
+
+
+def test_the_documents_example_works_when_clicked(running: Server, page: Page) -> None:
+    page.goto(f"{running.url}/docs")
+    page.locator("#operations-digits-predict_predict_post").click()
+    page.get_by_role("button", name="Execute").click()
+    answer = page.locator(".live-responses-table")
+    expect(answer.locator(".response-col_status").last).to_contain_text("200")
+    expect(answer).to_contain_text('"probabilities"')
+
+
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
+def test_requests_under_way_are_answered_before_the_end(ended_by: signal.Signals) -> None:
+    with server() as running, connection(running.port) as connected:
+        connected.sendall(head(BODY, "Expect: 100-continue"))
+        assert connected.recv(1_000).startswith(b"HTTP/1.1 100 ")  # the request is being read
+        running.process.send_signal(ended_by)
+        while listens(running.port):  # and still reads the request that it began to
+            continue
+        connected.sendall(BODY)
+        answer = everything(connected)
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert digit_of(answer.partition(b"\r\n\r\n")[2]) == LABELS[0]
+        assert running.process.wait(30) == (0 if ended_by == signal.SIGTERM else 130)
+
+
+def test_several_workers_count_together_and_end_together(tmp_path: Path) -> None:
+    command = ("-m", "tinydigits", "serve", "--port", "0", "--workers", "2")
+    with started(*command, environment={"TMPDIR": str(tmp_path)}) as process:
+        port = port_in(wait_for("serving", process.stderr))
+        running = Server(process, port, Log(process.stdout))
+        assert [digit_of(post(running)) for _ in range(40)] == 40 * [LABELS[0]]
+        total = 'tinydigits_requests_total{method="POST",path="/predict",status="200"} 40.0'
+        assert [total in text_of(running, "/metrics") for _ in range(8)] == 8 * [True]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+        assert not listens(port)
+    assert not list(tmp_path.iterdir())
+
+
+def test_wrong_options_get_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for options, words in [
+            (["--port", port], f"cannot listen on 127.0.0.1, port {port}: Address already in use"),
+            (["--port", "0", "--host", "no.such.host.invalid"], "cannot listen on no.such.host"),
+            (["--port", "65536"], "--port is 65536, but must be from 0 to 65535"),
+            (["--workers", "0"], "--workers is 0, but must be at least 1"),
+            (["--model", "gone.pth"], "there is no gone.pth: expected the path of a checkpoint"),
+            (["--model", str(ROOT / "README.md")], "README.md"),
+        ]:
+            assert main(["serve", *options]) == 2
+            told = capsys.readouterr().err
+            assert told.count("\n") == 1
+            assert words in told
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a server, in this process, that waits for nothing."""
+    monkeypatch.setattr(limits, "HEADER_SECONDS", 0.2)
+    served = uvicorn.Server(configuration(served_net("robust")))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=served.run, args=([listening],))
+        thread.start()
+        yield listening.getsockname()[1]
+        served.should_exit = True
+        thread.join()
+
+
+@pytest.mark.parametrize("sent", [b"", b"POST /predict HT", head(BODY)[:-2]])
+def test_headers_that_do_not_come_are_not_waited_for(impatient: int, sent: bytes) -> None:
+    with connection(impatient) as connected:
+        connected.sendall(sent)
+        assert everything(connected) == b""
+
+
+def test_a_second_requests_headers_are_not_waited_for_either(impatient: int) -> None:
+    with connection(impatient) as connected:
+        connected.sendall(head(BODY) + BODY + b"POST /predict HT")
+        assert everything(connected).count(b"HTTP/1.1 200 ") == 1
+
+
+def test_a_body_may_take_longer_than_headers(impatient: int) -> None:
+    with connection(impatient) as connected:
+        connected.sendall(head(BODY))
+        connected.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            connected.recv(1)
+        connected.sendall(BODY)
+        assert connected.recv(1_000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_headers_that_trickle_in_are_not_waited_for(impatient: int) -> None:
+    with connection(impatient) as connected:
+        connected.settimeout(0.05)  # between two bytes: the headers take minutes
+        assert any(is_closed_after(byte, connected) for byte in 10 * head(BODY))
+
+
+def is_closed_after(byte: int, connected: socket.socket) -> bool:
+    try:
+        connected.send(bytes([byte]))
+        return connected.recv(1) == b""
+    except (ConnectionResetError, BrokenPipeError):
+        return True
+    except TimeoutError:
+        return False
+
+
+def test_a_second_request_may_take_as_long_as_the_first(impatient: int) -> None:
+    with connection(impatient) as connected:
+        for more in ((), ("Connection: close",)):
+            connected.sendall(head(BODY, *more) + BODY)
+        assert everything(connected).count(b"HTTP/1.1 200 ") == 2
+
+
+def test_the_wheels_extra_names_what_the_server_imports() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    extra = project.partition("serve = [")[2].partition("]")[0]
+    assert {"fastapi", "uvicorn", "onnxruntime", "onnx"} <= {
+        line.strip(' ",').partition(">=")[0] for line in extra.splitlines()
+    }
+    assert "torch" not in extra
+
+
+def test_a_missing_extra_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("tinydigits.serve")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["serve"]) == 2
+    assert "pip install 'tinydigits[serve]'" in capsys.readouterr().err

@@ -1,0 +1,280 @@
+"""Two processes that train one net: the same batches, the same numbers, one of them killed."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import distributed, nn
+
+from tests.conftest import ROOT
+from tinydigits.errors import InputError
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.distributed import ALONE, SynchronisedBatchNorm, World
+from tinydigits.train.hardware import Compute
+from tinydigits.train.loop import start
+
+# Writes what each process sees of two epochs on drawn digits, without anything random in a step.
+WATCHED = """
+import json, sys
+from dataclasses import asdict
+from pathlib import Path
+import torch
+from tinydigits.train import distributed, loop as training
+from tinydigits.train.batches import split
+from tinydigits.train.augment import NONE
+from tinydigits.train.config import TrainConfig
+from tinydigits.data.dataset import load_dataset
+from tinydigits.train.hardware import Compute
+
+torch.set_num_threads(1)
+# For channels last, PyTorch's own batch norm on the CPU is off by more than is compared here.
+Compute.memory_format = torch.contiguous_format
+digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 1))
+config = TrainConfig(
+    epochs=2, batch_size=64, val=101, dropout=0.0, augmentation=NONE,
+    local_statistics=sys.argv[2] == "local",
+)
+losses, shares = [], []
+
+with distributed.join() as world:
+    step, share = training._step, distributed.World.share
+
+    def watched_step(*arguments):
+        mine, hits = step(*arguments)
+        sums = world.sum(torch.stack([mine.sum(), torch.tensor(float(len(mine)))]))
+        losses.append((sums[0] / sums[1]).item())
+        return mine, hits
+
+    def watched_share(self, items):
+        mine = share(self, items)
+        if mine.dtype == torch.int64:
+            shares.append(mine.tolist())
+        return mine
+
+    training._step, distributed.World.share = watched_step, watched_share
+    parts = split(digits.train, config)
+    compute = Compute(torch.device("cpu"), torch.float32)
+    state = training.start(config, len(parts.train), compute, world=world)
+    history = [asdict(result) for result in training.fit(state, parts, config, world=world)]
+    seen = {"losses": losses, "shares": shares, "history": history}
+    Path(sys.argv[1], f"{world.rank}.json").write_text(json.dumps(seen))
+    torch.save(state.net.state_dict(), Path(sys.argv[1], f"{world.rank}.pth"))
+"""
+
+# Trains as the command does, on few digits; with "die" the second process is killed half-way, once.
+TRAIN = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from tinydigits.train import distributed, run
+from tinydigits.train.config import TrainConfig
+from tinydigits.data.dataset import load_dataset
+from tinydigits.train.loop import fit
+
+def dying(*arguments, **options):
+    for result in fit(*arguments, **options):
+        if os.environ["RANK"] == "1" and result.epoch == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield result
+
+if sys.argv[2] == "die" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    run.fit = dying
+run.load_dataset = lambda *_: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+config = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
+run.train(config, data_dir=Path(), out=Path(sys.argv[1]), resume=False)
+"""
+
+
+def torchrun(processes: int, program: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
+    """Run a program in several processes and return what they printed."""
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    ran = subprocess.run(
+        [sys.executable, *launcher, *options, program, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Warning" not in ran.stderr
+    return ran.stdout
+
+
+def program(folder: Path, source: str) -> str:
+    path = folder / "program.py"
+    path.write_text(source)
+    return str(path)
+
+
+Seen = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """What one process, and what two, wrote of the same training."""
+    folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
+    for processes, folder in enumerate(folders, 1):
+        torchrun(processes, program(folder, WATCHED), str(folder), "together")
+    return folders
+
+
+def seen(folder: Path) -> Seen:
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def test_two_processes_follow_the_losses_of_one(one_and_two: tuple[Path, Path]) -> None:
+    (one,), two = map(seen, one_and_two)
+    assert len(two) == 2
+    assert len(one["losses"]) == len(two[0]["losses"]) == 16
+    assert two[0]["losses"] == two[1]["losses"]
+    assert one["losses"][:4] == pytest.approx(two[0]["losses"][:4], abs=1e-4)
+    # Later Adam makes steps of what is rounding in gradients of zero; the training stays the same.
+    assert one["losses"] == pytest.approx(two[0]["losses"], abs=0.05)
+
+
+def test_processes_share_each_batch_without_overlap_or_loss(
+    one_and_two: tuple[Path, Path],
+) -> None:
+    (one,), (first, second) = map(seen, one_and_two)
+    batches = [sorted(a + b) for a, b in zip(first["shares"], second["shares"], strict=True)]
+    assert batches == [sorted(batch) for batch in one["shares"]]
+    for epoch in (batches[:8], batches[8:]):
+        assert sorted(index for batch in epoch for index in batch) == list(range(499))
+    lengths = [(len(a), len(b)) for a, b in zip(first["shares"], second["shares"], strict=True)]
+    assert lengths == 2 * [*7 * [(32, 32)], (26, 25)]
+
+
+def test_processes_end_with_the_same_net_and_the_same_figures(
+    one_and_two: tuple[Path, Path],
+) -> None:
+    folder = one_and_two[1]
+    first, second = (torch.load(folder / f"{rank}.pth") for rank in (0, 1))
+    assert first.keys() == torch.load(one_and_two[0] / "0.pth").keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    histories = [[{**result, "seconds": 0} for result in each["history"]] for each in seen(folder)]
+    assert histories[0] == histories[1]
+
+
+def test_local_statistics_are_averaged_after_an_epoch(
+    one_and_two: tuple[Path, Path], tmp_path: Path
+) -> None:
+    torchrun(2, program(tmp_path, WATCHED), str(tmp_path), "local")
+    first, second = (torch.load(tmp_path / f"{rank}.pth") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    (one,), (two, _) = seen(one_and_two[0]), seen(tmp_path)
+    # Halves of a batch have other statistics than the whole of it.
+    assert one["losses"][:4] != pytest.approx(two["losses"][:4], abs=1e-4)
+    assert one["losses"] == pytest.approx(two["losses"], abs=0.2)
+
+
+def test_every_held_out_digit_is_counted_once(one_and_two: tuple[Path, Path]) -> None:
+    for each in (*seen(one_and_two[0]), *seen(one_and_two[1])):
+        for result in each["history"]:
+            right = 101 - result["validation_wrong"]
+            assert result["validation_accuracy"] == pytest.approx(100 * right / 101)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder and the output of two processes that nothing stopped."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    out = folder / "out"
+    return out, torchrun(2, program(folder, TRAIN), str(out), "live")
+
+
+def test_the_first_process_alone_prints_and_writes(undisturbed: tuple[Path, str]) -> None:
+    out, printed = undisturbed
+    lines = printed.splitlines()
+    assert lines[1].endswith("with 1 threads in each of 2 processes")
+    assert [line[:8] for line in lines[2:6]] == [f"epoch  {epoch}" for epoch in range(4)]
+    assert sum(line.startswith("test: ") for line in lines) == 1
+    content = json.loads((out / "final" / "report.json").read_text())
+    assert content["test_total"] == 200
+    assert content["environment"]["processes"] == 2
+    assert not list(out.glob("previous-*"))
+    torch.load(out / "final" / "model_epoch_3.pth")
+
+
+def test_a_killed_process_is_started_again_and_the_run_goes_on(
+    undisturbed: tuple[Path, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    restarts = ("--max-restarts=1", "--monitor-interval=0.1")
+    printed = torchrun(2, program(tmp_path, TRAIN), str(out), "die", options=restarts)
+    assert "going on after" in printed
+    assert not list(out.glob("previous-*"))
+    expected, found = (
+        torch.load(each / "final" / "model_epoch_3.pth")["model_state_dict"]
+        for each in (undisturbed[0], out)
+    )
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
+def test_a_batch_that_not_every_process_has_a_share_of_is_refused(compute: Compute) -> None:
+    config = TrainConfig(batch_size=64)
+    with pytest.raises(InputError, match="--batch-size 64 leaves a batch of 1 digits for 2 proc"):
+        start(config, 193, compute, world=World(0, 2))
+    with pytest.raises(InputError, match="leaves a batch of 64 digits for 65 processes"):
+        start(config, 192, compute, world=World(0, 65))
+    assert start(config, 193, compute).epoch == 0
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+def test_all_shares_are_the_items(size: int) -> None:
+    shares = [World(rank, size).share(torch.arange(100)) for rank in range(size)]
+    assert sorted(torch.cat(shares).tolist()) == list(range(100))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_means_of_shares_average_to_the_mean() -> None:
+    losses = torch.arange(7.0)
+    worlds = [World(rank, 3) for rank in range(3)]
+    means = [world.mean(world.share(losses), len(losses)) for world in worlds]
+    assert sum(means) / 3 == pytest.approx(losses.mean())
+
+
+def test_a_process_alone_changes_nothing() -> None:
+    values = torch.arange(5.0)
+    assert ALONE.share(values) is not None
+    assert torch.equal(ALONE.collect(ALONE.share(values), 5), values)
+    assert ALONE.sum(values) is values
+    assert ALONE.mean(values, 5) == values.mean()
+    assert ALONE.stream == ()
+    assert World(1, 2).stream != World(0, 2).stream != World(0, 3).stream
+
+
+@pytest.fixture
+def group_of_one() -> Iterator[None]:
+    """A process group with this process alone."""
+    store = distributed.HashStore()  # type: ignore[attr-defined]
+    distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group_of_one")
+def test_batch_norm_over_one_process_is_pytorchs_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    pixels = 3 * torch.randn(4, 5, 2, 3, generator=generator) + 1
+    gradient = torch.randn(4, 5, 2, 3, generator=generator)
+    norms = nn.BatchNorm2d(5), SynchronisedBatchNorm(5)
+    inputs = [pixels.clone().requires_grad_() for _ in norms]
+    for _ in range(2):
+        outputs = [norm(each) for norm, each in zip(norms, inputs, strict=True)]
+        torch.testing.assert_close(outputs[1], outputs[0])
+        for output in outputs:
+            output.backward(gradient)
+    torch.testing.assert_close(inputs[1].grad, inputs[0].grad)
+    torch.testing.assert_close(norms[1].weight.grad, norms[0].weight.grad)
+    torch.testing.assert_close(norms[1].bias.grad, norms[0].bias.grad)
+    torch.testing.assert_close(norms[1].state_dict(), norms[0].state_dict())
+    outside = [norm.eval()(pixels) for norm in norms]
+    torch.testing.assert_close(outside[1], outside[0])

@@ -1,0 +1,219 @@
+"""A whole run as a user sees it: what it prints, what it writes, and being killed half-way."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import ROOT
+from tinydigits.data.dataset import Dataset
+from tinydigits.errors import InputError
+from tinydigits.evaluate.metrics import report
+from tinydigits.net.checkpoint import load_net
+from tinydigits.net.inference import infer
+from tinydigits.train import run
+from tinydigits.train.checkpoint import Origin
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.hardware import Compute
+from tinydigits.train.loop import EpochResult, start
+from tinydigits.train.run import train_on
+
+REPORT_KEYS = {
+    "dataset",
+    "test_accuracy",
+    "test_wrong",
+    "test_total",
+    "wrong_indices",
+    "seconds_training",
+    "seconds_per_epoch",
+    "parameters",
+    "config",
+    "environment",
+}
+
+
+@pytest.fixture(scope="module")
+def finished(drawn: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of three epochs."""
+    out = tmp_path_factory.mktemp("finished")
+    config = TrainConfig(epochs=3, batch_size=64, val=100, data="synthetic")
+    train_on(drawn, config, Compute(torch.device("cpu"), torch.float32), out=out, resume=False)
+    return out
+
+
+def test_a_checkpoint_is_kept_at_each_new_best_and_at_the_end(finished: Path) -> None:
+    history = json.loads((finished / "final" / "report.json").read_text())["history"]
+    best, expected = -1.0, set()
+    for result in history:
+        if result["validation_accuracy"] > best:
+            best = result["validation_accuracy"]
+            expected.add(f"model_epoch_{result['epoch']}_acc_{best:.2f}.pth")
+    assert {path.name for path in finished.glob("model_*")} == expected
+    assert {path.name for path in (finished / "final").iterdir()} == {
+        "model_epoch_2.pth",
+        "curves.png",
+        "report.json",
+    }
+
+
+def test_equal_or_worse_accuracy_is_no_new_best(
+    tmp_path: Path, small: TrainConfig, compute: Compute
+) -> None:
+    state = start(small, 500, compute)
+    kept = []
+    for epoch, accuracy in enumerate((90.0, 90.0, 95.0, 94.0)):
+        state.history.append(EpochResult(epoch, 1, 50, 1, accuracy, 10, 1))
+        kept.append(run._keep(tmp_path, state, Origin(small, "synthetic", None)))
+    assert kept == [True, False, True, False]
+    assert {path.name for path in tmp_path.glob("model_*")} == {
+        "model_epoch_0_acc_90.00.pth",
+        "model_epoch_2_acc_95.00.pth",
+    }
+
+
+def test_report_describes_the_final_net(finished: Path, drawn: Dataset) -> None:
+    content = json.loads((finished / "final" / "report.json").read_text())
+    assert content.keys() >= REPORT_KEYS
+    net = load_net(finished / "final" / "model_epoch_2.pth")
+    tested = report(infer(net, drawn.test.images), drawn.test.labels)
+    assert content["wrong_indices"] == tested.wrong_indices
+    assert content["test_wrong"] == len(tested.wrong_indices)
+    assert content["test_total"] == 200
+    assert content["test_accuracy"] == pytest.approx(tested.accuracy)
+    assert content["parameters"] == 13_034
+    assert len(content["seconds_per_epoch"]) == 3
+    assert content["seconds_training"] == pytest.approx(sum(content["seconds_per_epoch"]), abs=0.01)
+    assert content["config"]["epochs"] == 3
+    assert content["environment"]["torch"] == torch.__version__
+
+
+def test_every_file_of_a_synthetic_run_says_that_it_is_no_mnist_result(finished: Path) -> None:
+    content = json.loads((finished / "final" / "report.json").read_text())
+    assert content["dataset"] == "synthetic"
+    assert "not MNIST" in content["warning"]
+    for path in finished.rglob("*.pth"):
+        assert "not MNIST" in torch.load(path)["warning"], path
+
+
+def test_reports_name_no_path_of_the_machine(finished: Path) -> None:
+    assert str(ROOT) not in (finished / "final" / "report.json").read_text()
+
+
+def test_output_tells_data_epochs_result_and_time(
+    tmp_path: Path,
+    drawn: Dataset,
+    small: TrainConfig,
+    compute: Compute,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    tested = train_on(drawn, small, compute, out=tmp_path, resume=False)
+    printed, warned = capsys.readouterr()
+    lines = printed.splitlines()
+    assert lines[0].startswith("synthetic: 500 digits to train on, 100 held out, 200 to test")
+    assert lines[1].startswith("net: 13,034 parameters, on cpu in fp32")
+    assert [line[:8] for line in lines[2:5]] == ["epoch  0", "epoch  1", "epoch  2"]
+    assert f"test: {tested.wrong} of 200 wrong ({tested.accuracy:.2f} %)" in lines
+    assert any(line.startswith("time: ") for line in lines)
+    assert warned.count("not MNIST results") == 2
+
+
+def test_a_new_run_keeps_the_earlier_one(
+    tmp_path: Path, drawn: Dataset, small: TrainConfig, compute: Compute
+) -> None:
+    once = dataclasses.replace(small, epochs=1)
+    train_on(drawn, once, compute, out=tmp_path, resume=False)
+    before = (tmp_path / "final" / "report.json").read_text()
+    train_on(drawn, dataclasses.replace(once, seed=1), compute, out=tmp_path, resume=False)
+    assert (tmp_path / "previous-1" / "final" / "report.json").read_text() == before
+    assert json.loads((tmp_path / "final" / "report.json").read_text())["config"]["seed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("val", 600, "--val 600 leaves no digit to train on: expected fewer than 600"),
+        ("batch_size", 501, "--batch-size 501 is larger than the set: expected at most 500"),
+    ],
+)
+def test_options_that_do_not_fit_the_digits_are_refused_before_anything_is_written(
+    tmp_path: Path,
+    drawn: Dataset,
+    small: TrainConfig,
+    compute: Compute,
+    option: str,
+    value: int,
+    message: str,
+) -> None:
+    config = dataclasses.replace(small, **{option: value})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=message):
+        train_on(drawn, config, compute, out=tmp_path, resume=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+TRAIN = """
+import sys
+from pathlib import Path
+import torch
+from tinydigits.train.config import TrainConfig
+from tinydigits.data.dataset import load_dataset
+from tinydigits.train.hardware import Compute
+from tinydigits.train.run import train_on
+torch.set_num_threads(1)
+digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+config = TrainConfig(epochs=4, batch_size=64, val=100)
+cpu = Compute(torch.device("cpu"), torch.float32)
+train_on(digits, config, cpu, out=Path(sys.argv[1]), resume=sys.argv[2] == "resume")
+"""
+
+
+def start_training(out: Path, how: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", TRAIN, str(out), how],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """The final weights of a run that nothing stopped."""
+    out = tmp_path_factory.mktemp("undisturbed")
+    start_training(out, "anew").communicate(timeout=120)
+    return final_weights(out)
+
+
+def final_weights(out: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = torch.load(out / "final" / "model_epoch_3.pth")[
+        "model_state_dict"
+    ]
+    return weights
+
+
+@pytest.mark.parametrize(("line", "saved"), [("net: ", 0), ("epoch  1", 2), ("test: ", 4)])
+def test_a_killed_run_leaves_whole_files_and_resumes_to_the_same_weights(
+    tmp_path: Path, undisturbed: dict[str, torch.Tensor], line: str, saved: int
+) -> None:
+    victim = start_training(tmp_path, "anew")
+    assert victim.stdout is not None
+    for printed in victim.stdout:
+        if printed.startswith(line):
+            victim.kill()
+            break
+    victim.communicate(timeout=60)
+    for path in tmp_path.rglob("*.pth"):
+        torch.load(path)  # raises on half a file
+    assert len(torch.load(tmp_path / "last.pth")["history"]) >= saved
+
+    resumed = start_training(tmp_path, "resume")
+    assert resumed.communicate(timeout=120)[1].count("Traceback") == 0
+    assert resumed.returncode == 0
+    found = final_weights(tmp_path)
+    assert all(torch.equal(undisturbed[name], found[name]) for name in undisturbed)

@@ -1,0 +1,66 @@
+"""From arguments to a subcommand with its options, or to one line that says what is wrong."""
+
+import io
+import re
+from contextlib import redirect_stderr
+from typing import Any, Protocol
+
+import tyro
+
+from tinydigits.errors import InputError
+from tinydigits.train.recipes import RECIPES, options_of
+
+
+class Runnable(Protocol):
+    """A subcommand with its options."""
+
+    def run(self) -> int | None:
+        """Run it and return the exit code; None is 0."""
+        ...
+
+
+def parse(commands: Any, arguments: list[str]) -> Runnable:
+    """Return the subcommand that the arguments name, one of the union ``commands``.
+
+    Raises:
+        InputError: they name none, or give it options that it does not take.
+        SystemExit: they ask for help, which is then printed.
+    """
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            command: Runnable = tyro.cli(
+                commands,
+                prog="tinydigits",
+                args=_with_recipe(arguments),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
+            )
+    except SystemExit as stop:
+        if stop.code == 0:  # --help
+            raise
+        raise InputError(_one_line(complaint.getvalue())) from None
+    return command
+
+
+def _with_recipe(arguments: list[str]) -> list[str]:
+    """Put the options of the recipe that is named last, if any, before the others, which win."""
+    command, rest = arguments[:1], arguments[1:]
+    if command not in (["train"], ["study"]):
+        return arguments
+    for number, argument in reversed(list(enumerate(rest))):
+        flag, _, value = argument.partition("=")
+        name = value or "".join(rest[number + 1 : number + 2])
+        if flag == "--recipe" and name in RECIPES:
+            return [*command, *options_of(name), *rest]
+    return arguments
+
+
+def _one_line(box: str) -> str:
+    """Return tyro's framed message as one line, without title, frame, colours and option help."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", box)
+    # The frame is drawn with line characters, or not at all where the terminal has none.
+    _title, *lines = [line for line in (line.strip(" │") for line in text.splitlines()) if line]
+    inside = "\n".join(line for line in lines if not line.startswith("╰"))
+    sections = [" ".join(section.split()) for section in re.split(r"(?m)^[─-]{4,}$", inside)]
+    told = (each for each in sections if each and not each.startswith("Argument helptext"))
+    return "; ".join(told)

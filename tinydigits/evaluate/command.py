@@ -1,0 +1,202 @@
+"""What ``tinydigits evaluate`` does: a net's figures on digits that the user names."""
+
+import gzip
+import json
+import sys
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from tinydigits.data import idx
+from tinydigits.data.dataset import digits, mnist_part
+from tinydigits.data.mnist import DISPUTED_TEST_LABELS
+from tinydigits.errors import InputError
+from tinydigits.evaluate.assessment import Answers, Assessment, Task, accuracies, damaged
+from tinydigits.evaluate.corruptions import KINDS
+from tinydigits.evaluate.metrics import Report, report
+from tinydigits.files import read_bytes, write_atomically
+from tinydigits.net.contract import CLASSES, SIDE
+from tinydigits.net.inference import infer, infer_onnx
+from tinydigits.net.trained import load
+from tinydigits.reading import pictures
+from tinydigits.reading.command import inputs_of
+
+
+def evaluate(
+    paths: tuple[Path, ...],
+    *,
+    data_dir: Path,
+    model: str,
+    as_json: bool,
+    plots: Path | None,
+    damage: bool,
+) -> int:
+    """Print a net's figures; return 0, or 1 where pictures had to be left out.
+
+    ``paths`` are none for MNIST's test digits, two IDX files of images and labels, or one folder of
+    pictures sorted into sub-folders 0 to 9.
+
+    Raises:
+        InputError: the digits or the model cannot be used, or ``plots`` cannot be written.
+    """
+    assessed = _assess(_answers(model), _task(paths, data_dir), damage)
+    print(json.dumps(_figures(assessed)) if as_json else _text(assessed))
+    if plots:
+        for path in _draw(assessed, plots):
+            print(f"wrote {path}", file=sys.stderr)
+    return 1 if assessed.task.left_out else 0
+
+
+def _answers(model: str) -> Answers:
+    if Path(model).suffix == ".onnx":
+        return partial(infer_onnx, read_bytes(Path(model)))
+    return partial(infer, load(model))
+
+
+def _assess(answers: Answers, task: Task, damage: bool) -> Assessment:
+    tested = report(answers(task.digits.images), task.digits.labels)
+    if not damage:
+        return Assessment(task, tested, corruptions=None)
+    kinds = tqdm(KINDS, desc="damaging", unit="kind", leave=False, disable=None)
+    return Assessment(task, tested, accuracies(answers, damaged(task.digits, kinds)))
+
+
+def _task(paths: tuple[Path, ...], data_dir: Path) -> Task:
+    if not paths:
+        test = mnist_part("test", data_dir)
+        return Task("MNIST test", test, disputed=DISPUTED_TEST_LABELS)
+    if len(paths) == 2:
+        return _idx_task(*paths)
+    if len(paths) == 1 and paths[0].is_dir():
+        return _folder_task(paths[0])
+    given = " ".join(str(path) for path in paths)
+    raise InputError(
+        f"cannot evaluate on {given}: expected nothing for MNIST's test digits, two IDX files of "
+        "images and labels, or one folder of pictures in sub-folders 0 to 9"
+    )
+
+
+def _idx_task(first: Path, second: Path) -> Task:
+    images, labels = sorted((_idx(first), _idx(second)), key=lambda array: -array.ndim)
+    if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(labels):
+        raise InputError(
+            f"{first} and {second} hold arrays of shape {images.shape} and {labels.shape}: "
+            f"expected images (N, {SIDE}, {SIDE}) and labels (N,)"
+        )
+    if labels.max() >= CLASSES:
+        raise InputError(f"label {labels.max()} in {first} or {second}: expected 0 to 9")
+    return Task(f"{first.name}, {second.name}", digits(images, labels))
+
+
+def _idx(path: Path) -> npt.NDArray[np.uint8]:
+    raw = read_bytes(path)
+    try:
+        return idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
+        raise InputError(f"{path} is no IDX file of bytes: {error}") from error
+
+
+def _folder_task(folder: Path) -> Task:
+    labels = {
+        str(path): label
+        for label in range(CLASSES)
+        for path in pictures.in_folder(folder / str(label))
+    }
+    read = list(inputs_of(list(labels)))
+    if not read:
+        raise InputError(
+            f"no digit in {folder}: expected pictures in sub-folders named 0 to 9, such as "
+            f"{folder / '7'}"
+        )
+    found = digits(
+        np.stack([pixels for _, pixels in read]),
+        np.array([labels[file] for file, _ in read], np.uint8),
+    )
+    return Task(folder.name, found, left_out=len(labels) - len(read))
+
+
+def _figures(assessed: Assessment) -> dict[str, Any]:
+    tested, undisputed = assessed.report, assessed.undisputed
+    figures = {
+        "dataset": assessed.task.name,
+        "accuracy": tested.accuracy,
+        "wrong": tested.wrong,
+        "total": tested.total,
+        "left_out": assessed.task.left_out,
+        "interval": tested.interval,
+        "accuracy_undisputed": undisputed.accuracy if undisputed else None,
+        "precision": tested.precision,
+        "recall": tested.recall,
+        "confusion": tested.confusion.tolist(),
+        "nll": tested.nll,
+        "ece": tested.ece,
+    }
+    return figures | ({"corruptions": assessed.corruptions} if assessed.corruptions else {})
+
+
+def _text(assessed: Assessment) -> str:
+    tested, undisputed = assessed.report, assessed.undisputed
+    low, high = tested.interval
+    lines = [
+        f"{assessed.task.name}: {tested.wrong:,} of {tested.total:,} wrong, accuracy "
+        f"{tested.accuracy:.2f} % (95 % interval {low:.2f}–{high:.2f} %)"
+    ]
+    if assessed.task.left_out:
+        lines.append(f"left out: {assessed.task.left_out:,} pictures that hold no single digit")
+    if undisputed:
+        lines.append(f"without the {len(assessed.task.disputed)} disputed labels: {undisputed}")
+    lines += [
+        f"negative log-likelihood: {tested.nll:.4f} nats",
+        f"expected calibration error: {100 * tested.ece:.2f} %",
+        "",
+        *_class_table(tested),
+    ]
+    if assessed.corruptions:
+        lines += ["", *_corruption_table(assessed.corruptions)]
+    return "\n".join(lines)
+
+
+def _class_table(tested: Report) -> list[str]:
+    """Return the confusion matrix, labels down and answers across, with precision and recall."""
+    header = f"{'label':12}" + "".join(f"{answer:6}" for answer in range(CLASSES))
+    rows = [
+        f"{label:<12}" + "".join(f"{count:6}" for count in counts) + _share(recall, 11, 2)
+        for label, (counts, recall) in enumerate(
+            zip(tested.confusion.tolist(), tested.recall, strict=True)
+        )
+    ]
+    precision = "precision, %" + "".join(_share(share, 6, 1) for share in tested.precision)
+    return [header + "  recall, %", *rows, precision]
+
+
+def _share(share: float | None, width: int, decimals: int) -> str:
+    return f"{'–':>{width}}" if share is None else f"{share:{width}.{decimals}f}"
+
+
+def _corruption_table(accuracies: dict[str, float]) -> list[str]:
+    rows = [f"{kind:14} {accuracy:6.2f} %" for kind, accuracy in accuracies.items()]
+    mean = sum(accuracies.values()) / len(accuracies)
+    return ["damage         accuracy", *rows, f"{'mean':14} {mean:6.2f} %"]
+
+
+def _draw(assessed: Assessment, folder: Path) -> list[Path]:
+    from tinydigits.evaluate import plots  # matplotlib is slow to import, and only needed here
+
+    name = assessed.task.name
+    contents = {
+        "confusion.png": plots.confusion(assessed.report, name),
+        "mistakes.png": plots.mistakes(assessed.report, assessed.task.digits.images, name),
+        "reliability.png": plots.reliability(assessed.report, name),
+    }
+    if assessed.corruptions:
+        contents["corruptions.png"] = plots.corruptions(
+            assessed.corruptions, assessed.report.accuracy, name
+        )
+    for file, content in contents.items():
+        write_atomically(folder / file, content)
+    return [folder / file for file in contents]

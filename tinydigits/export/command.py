@@ -1,0 +1,130 @@
+"""One trained net, written for other places: what ``tinydigits export`` does.
+
+Whatever is written is run at once as its users will run it, and compared with the net.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from torch import Tensor
+
+from tinydigits.data.dataset import Dataset, load_dataset
+from tinydigits.errors import InputError, extra, warn
+from tinydigits.evaluate.metrics import report
+from tinydigits.export import parity
+from tinydigits.export.folded import fold
+from tinydigits.export.layers import Convolution, IntegerConvolution
+from tinydigits.export.quantised import quantise
+from tinydigits.files import write_atomically
+from tinydigits.net.inference import infer, infer_onnx
+from tinydigits.net.trained import Source, source_of
+
+CALIBRATION = 2000  # training digits that show how large activations become
+SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # where there is no MNIST
+
+
+def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
+    """Write an ONNX file.
+
+    Raises:
+        InputError: there is no such net, ``out`` cannot be written, or onnx is not installed.
+    """
+    with extra("onnx", "export onnx"):
+        from tinydigits.export import onnx
+    source, dataset = _source_and_digits(model, data_dir)
+    layers = fold(source.net)
+    content = onnx.in_integers(_quantised(layers, dataset)) if integers else onnx.in_floats(layers)
+    exported = infer_onnx(content, dataset.test.images)
+    _write(out, content)
+    _tell(exported, source, dataset)
+
+
+def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
+    """Write a C header.
+
+    Raises:
+        InputError: there is no such net, or ``out`` cannot be written.
+    """
+    from tinydigits.export import c
+
+    source, dataset = _source_and_digits(model, data_dir)
+    layers = fold(source.net)
+    if integers:
+        header = c.in_integers(_quantised(layers, dataset), source.sha256)
+    else:
+        header = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
+    _write(out, header.encode())
+    print(f"{c.buffers(header):,} bytes of static memory")
+    with _measured("size"):
+        size = parity.footprint(header)
+        print(f"{size.flash:,} bytes of code and constants ({size.compiler})")
+    with _measured("parity"):
+        _tell(parity.c_logits(header, dataset.test.images), source, dataset)
+
+
+def to_html(model: str, out: Path, *, data_dir: Path) -> None:
+    """Write a page that reads digits without a network.
+
+    Raises:
+        InputError: there is no such net, or ``out`` cannot be written.
+    """
+    from tinydigits.export import html
+
+    source, dataset = _source_and_digits(model, data_dir)
+    page = html.page(fold(source.net), source.name)
+    _write(out, page)
+    with _measured("parity"):
+        _tell(parity.page_logits(page.decode(), dataset.test.images), source, dataset)
+
+
+def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:
+    """Write a folder with the weights, the configuration and a model card.
+
+    Raises:
+        InputError: there is no such net, ``out`` cannot be written, or safetensors is missing.
+    """
+    from tinydigits.export import safetensors
+
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: expected the name of a folder to write to")
+    source, dataset = _source_and_digits(model, data_dir)
+    logits = infer(source.net, dataset.test.images)
+    files = safetensors.folder(source, report(logits, dataset.test.labels), _name(dataset))
+    for name, content in files.items():
+        _write(out / name, content)
+    _tell(safetensors.logits(files["model.safetensors"], dataset.test.images), source, dataset)
+
+
+def _source_and_digits(model: str, data_dir: Path) -> tuple[Source, Dataset]:
+    source = source_of(model)
+    dataset = load_dataset("auto", data_dir, synthetic_counts=SYNTHETIC_COUNTS)
+    warn(dataset.warning)
+    return source, dataset
+
+
+def _quantised(layers: list[Convolution], dataset: Dataset) -> list[IntegerConvolution]:
+    return quantise(layers, dataset.train.images[:CALIBRATION])
+
+
+def _write(path: Path, content: bytes) -> None:
+    write_atomically(path, content)
+    print(f"wrote {path} ({len(content):,} bytes)")
+
+
+@contextmanager
+def _measured(what: str) -> Iterator[None]:
+    """Tell why something could not be measured here; what was written is good without."""
+    try:
+        yield
+    except parity.UnmeasuredError as reason:
+        print(f"{what}: not measured, {reason}")
+
+
+def _tell(exported: Tensor, source: Source, dataset: Dataset) -> None:
+    net = infer(source.net, dataset.test.images)
+    print(f"parity on {_name(dataset)}: {parity.parity(exported, net, dataset.test.labels)}")
+
+
+def _name(dataset: Dataset) -> str:
+    return "MNIST's test digits" if dataset.name == "mnist" else "synthetic digits"

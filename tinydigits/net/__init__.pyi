@@ -1,0 +1,9 @@
+from .checkpoint import load_net as load_net
+from .inference import infer as infer
+from .model import Layer as Layer
+from .model import Net as Net
+from .model import layer_table as layer_table
+from .model import normalise as normalise
+from .trained import load as load
+from .verify import Check as Check
+from .verify import check as check

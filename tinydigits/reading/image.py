@@ -1,0 +1,207 @@
+"""Any picture of a digit, brought to MNIST's format: 28x28 pixels, white on black.
+
+The picture is made upright, opaque and grey; `ink` finds the digit's ink in it, looking closer
+where the digit is small; the ink is scaled to 20 pixels and centred as MNIST's was.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+from PIL.Image import Resampling
+from scipy import ndimage
+
+from tinydigits.data import frame
+from tinydigits.data.frame import BOX
+from tinydigits.errors import NoDigit
+from tinydigits.reading import messages
+from tinydigits.reading.ink import BLOT, Floats, Strokes, extent_of, find_strokes, mean_width
+
+Box = tuple[int, int, int, int]  # left, upper, right and lower, as Pillow counts
+
+VIEW = 256  # pixels of a view's longer side: a digit that fills it can be measured well
+LOOKS = 5  # at most; each shows at least CLOSER times the size of the one before
+CLOSER = 1.6
+MARGIN = 0.3  # of the digit's size, left around it
+LEAST_SIZE = 4  # pixels of the smallest digit that can be told from a dot ...
+LEAST_SHARE = 0.02  # ... and of the picture's longer side: smaller are specks
+
+THINNEST = 1.6  # pixels of 20: 97 % of MNIST's strokes are wider
+THICKENED = 2.2  # pixels of 20 that thinner strokes are given
+
+
+def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """Return the digit in a picture as MNIST would show it: (28, 28) uint8, white on black.
+
+    Takes any mode of Pillow's, dark on light or light on dark. The longer side of the digit
+    becomes 20 pixels and its centre of mass moves to index (14, 14), as in MNIST. Strokes too thin
+    for that size are thickened instead of fading.
+
+    Raises:
+        NoDigit: the picture holds no digit, or (SeveralDigits) more than one.
+    """
+    picture = _grey(_opaque(ImageOps.exif_transpose(image)))
+    box = (0, 0, *picture.size)
+    digit = find_strokes(_view(picture, box))
+    for _ in range(LOOKS):
+        closer = _around(digit, box)
+        if max(_sides(closer)) * CLOSER > max(_sides(box)):
+            break
+        box = closer
+        digit = find_strokes(_view(picture, box))
+    _refuse_dots(digit, box, picture)
+    return _fit(_thickened(digit))
+
+
+def from_array(array: npt.ArrayLike) -> Image.Image:
+    """Return an array as a picture.
+
+    Takes (H, W), or (H, W, 1), (H, W, 3) and (H, W, 4) for grey, RGB and RGBA; truth values,
+    integers, or floats, of any range.
+
+    Raises:
+        InputError: the array has another shape or type, or is empty.
+    """
+    values = np.asarray(array)
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    is_picture = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (3, 4))
+    if not is_picture or values.size == 0 or values.dtype.kind not in "buif":
+        raise messages.no_picture(values)
+    return Image.fromarray(values if values.dtype == np.uint8 else _eight_bits(values))
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """Return the picture as 8-bit L or RGB."""
+    if image.mode.startswith(("I", "F")):
+        return Image.fromarray(_eight_bits(np.asarray(image)))
+    if image.mode == "P" or image.has_transparency_data:
+        return _on_paper(image.convert("RGBA"))
+    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+
+
+def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return numbers of any type and range as 0 to 255."""
+    finite = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
+    finite = finite.clip(-1e30, 1e30)  # nobody's picture; but sums of more overflow
+    finite -= min(0, finite.min())
+    top = finite.max()
+    # Numbers end at 1 or fill whole bits: 8, or what a camera has of 16.
+    white = 1 if top <= 1 else 2.0 ** max(8, math.ceil(math.log2(top + 1))) - 1
+    levels: npt.NDArray[np.uint8] = np.rint(finite * (255 / white)).astype(np.uint8)
+    return levels
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    """Return an RGBA picture laid on white or black, whichever shows what can be seen in it."""
+    alpha = np.asarray(image.getchannel("A"))
+    grey = np.asarray(image.convert("L"))
+    is_dark = np.median(grey[alpha >= alpha.max() / 2]) < 128
+    paper = Image.new("RGBA", image.size, "white" if is_dark else "black")
+    return Image.alpha_composite(paper, image).convert("RGB")
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Return one channel: along the direction in which the picture's colours differ most.
+
+    Brightness alone would lose red ink on green paper; for black ink on white paper the first
+    principal component of the colours is the brightness.
+    """
+    if image.mode == "L":
+        return image
+    colours = np.asarray(image.resize((64, 64), Resampling.BOX), np.float64).reshape(-1, 3)
+    _, axes = np.linalg.eigh(np.cov(colours.T))
+    weights = axes[:, -1] / np.abs(axes[:, -1]).sum()
+    weights *= np.sign(weights.sum()) or 1
+    darkest = 255 * weights[weights < 0].sum()
+    return image.convert("L", (*weights.tolist(), -darkest))
+
+
+def _view(picture: Image.Image, box: Box) -> Floats:
+    """Return a part of the picture, brightness 0 to 1, its longer side at most VIEW pixels."""
+    scale = min(1, VIEW / max(_sides(box)))
+    size = tuple(max(1, round(side * scale)) for side in _sides(box))
+    view = picture.resize((size[0], size[1]), Resampling.BOX, box=box)
+    brightness: Floats = np.asarray(view, np.float32) / np.float32(255)
+    return brightness
+
+
+def _sides(box: Box) -> tuple[int, int]:
+    left, upper, right, lower = box
+    return right - left, lower - upper
+
+
+def _around(digit: Strokes, box: Box) -> Box:
+    """Return the part of the picture around the digit that was found in the view of ``box``."""
+    scale = max(_sides(box)) / max(digit.core.shape)
+    found = extent_of(digit.core)
+    margin = max(2, MARGIN * found.size)
+    return (
+        max(box[0], box[0] + math.floor((found.left - margin) * scale)),
+        max(box[1], box[1] + math.floor((found.top - margin) * scale)),
+        min(box[2], box[0] + math.ceil((found.right + margin) * scale)),
+        min(box[3], box[1] + math.ceil((found.bottom + margin) * scale)),
+    )
+
+
+def _refuse_dots(digit: Strokes, box: Box, picture: Image.Image) -> None:
+    size = extent_of(digit.core).size
+    share = size / max(digit.core.shape) * max(_sides(box)) / max(picture.size)
+    if size < LEAST_SIZE or share < LEAST_SHARE or digit.elongation < BLOT:
+        raise NoDigit(messages.SPECK)
+
+
+def _thickened(digit: Strokes) -> Floats:
+    """Return the ink, its strokes thickened where they are thinner than MNIST's."""
+    pixel = extent_of(digit.core).size / BOX  # of the result, in pixels of the view
+    width = mean_width(digit.core) / pixel
+    if width >= THINNEST:
+        return digit.ink
+    more = (THICKENED - width) / 2 * pixel
+    room = math.ceil(more) + 1
+    distance = ndimage.distance_transform_edt(~np.pad(digit.core, room))
+    grown = np.clip(more + 1 - distance, 0, 1).astype(np.float32)
+    thickened: Floats = np.maximum(np.pad(digit.ink, room), grown)
+    return thickened
+
+
+def _fit(ink: Floats) -> npt.NDArray[np.uint8]:
+    """Return ink (H, W) in MNIST's frame."""
+    pixel = extent_of(ink > 0).size / BOX  # of the result, in pixels of the view
+    top, bottom = _ends(ink.max(axis=1), pixel)
+    left, right = _ends(ink.max(axis=0), pixel)
+    scale = BOX / max(bottom - top, right - left)
+    height, width = (max(1, round(side * scale)) for side in (bottom - top, right - left))
+    # Lanczos gives back some of the sharpness that enlarging or blur has cost.
+    field = Image.fromarray(ink)
+    small = np.asarray(
+        field.resize((width, height), Resampling.LANCZOS, box=(left, top, right, bottom))
+    )
+    box = np.zeros((1, BOX, BOX), np.uint8)
+    row, column = (BOX - height) // 2, (BOX - width) // 2
+    # Ink as dark as the digit's is white; Lanczos shoots over it, and a hairline stays below.
+    white = min(1, small.max())
+    box[0, row : row + height, column : column + width] = np.rint(255 * (small / white).clip(0, 1))
+    centred: npt.NDArray[np.uint8] = frame.centre(box)[0]
+    return centred
+
+
+def _ends(profile: Floats, pixel: float) -> tuple[float, float]:
+    """Return where the ink begins and ends along an axis, to a fraction of the view's pixels."""
+    return _start(profile, pixel), len(profile) - _start(profile[::-1], pixel)
+
+
+def _start(profile: Floats, pixel: float) -> float:
+    """Return where the ink rises to half of what it is half a pixel of the result further in.
+
+    There lies the outer edge of MNIST's outermost pixels, however faint, after any enlargement; of
+    a pen's stroke it is the middle of the edge.
+    """
+    place = np.arange(len(profile))
+    inner = np.interp(place + max(pixel / 2 - 0.5, 0), place, profile)
+    share = (profile / np.maximum(inner, 1e-6)).clip(0, 1)
+    first = int(np.argmax(share >= 0.5))
+    before = float(share[first - 1]) if first else 0.0
+    return first + 0.5 - (float(share[first]) - 0.5) / (float(share[first]) - before)

@@ -1,0 +1,53 @@
+"""What a user is told about a picture that cannot be read: every message of ``predict``."""
+
+from typing import Any
+
+import numpy.typing as npt
+
+from tinydigits.errors import InputError
+
+BLANK = "the picture is blank"
+NOISE = "there is only noise"
+SPECK = "there is only a dot, a blot or a speck"
+BLOTS = "there are no strokes, only blots"
+TEXTURE = "there is only texture, such as noise or a page of writing"
+WIDE = "what is there is too wide for a digit"
+SEVERAL = "there is more than one digit; give each a picture of its own"
+
+NO_NAMES = "no picture given: expected files, folders, patterns, or - for stdin"
+NO_PICTURE = "not a picture: expected a format such as PNG or JPEG"
+
+
+def empty_folder(name: str) -> InputError:
+    """Return the error for a folder without pictures."""
+    return InputError(f"{name} holds no picture: expected files such as .png or .jpg")
+
+
+def no_match(pattern: str) -> InputError:
+    """Return the error for a pattern that matches no file."""
+    return InputError(f"no file fits {pattern}: expected a pattern such as 'scans/*.png'")
+
+
+def no_picture(values: npt.NDArray[Any]) -> InputError:
+    """Return the error for an array that is no picture."""
+    return InputError(
+        f"an array of shape {values.shape} and type {values.dtype} is no picture: "
+        "expected numbers of shape (H, W), (H, W, 3) or (H, W, 4)"
+    )
+
+
+def several_frames(count: int) -> InputError:
+    """Return the error for a file with more than one frame or page."""
+    return InputError(f"{count} frames or pages: expected one; save the one you mean")
+
+
+def too_large(most_pixels: float) -> InputError:
+    """Return the error for a picture with more pixels than the limit."""
+    limit = int(most_pixels) // 1_000_000
+    return InputError(f"too large: expected at most {limit} megapixels; make it smaller")
+
+
+def unreadable(error: Exception) -> InputError:
+    """Return the error for a file that cannot be opened or read to its end."""
+    reason = getattr(error, "strerror", None) or f"damaged ({error})"
+    return InputError(f"{reason}; expected a whole picture file")

@@ -1,0 +1,86 @@
+"""What browsers are given, the page and the documentation, and what they may do with it."""
+
+import re
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi_offline import core as swagger
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tinydigits.export.html import source_hash
+
+STATIC = "/docs/static"
+POLICY = "content-security-policy"
+ALWAYS = {
+    POLICY: "default-src 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=()",
+    "cache-control": "no-store",
+}
+
+
+def add_pages(api: FastAPI, content: bytes) -> None:
+    """Add the page to draw on, at ``/``, and the documentation, at ``/docs``."""
+    page = _page(content)
+    docs = _documentation()
+    api.mount(STATIC, StaticFiles(directory=swagger._STATIC_PATH), name="static")
+
+    @api.get("/", include_in_schema=False)
+    @api.head("/", include_in_schema=False)
+    async def draw() -> Response:
+        return page
+
+    @api.get("/docs", include_in_schema=False)
+    async def document() -> Response:
+        return docs
+
+
+def _page(content: bytes) -> Response:
+    found = re.search(rb'http-equiv="Content-Security-Policy" content="(.*?)"', content)
+    assert found is not None
+    # A page's own policy cannot say who may frame it.
+    return HTMLResponse(content, headers={POLICY: f"{found[1].decode()}; frame-ancestors 'none'"})
+
+
+def _documentation() -> Response:
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title="tinydigits: the API",
+        swagger_js_url=f"{STATIC[1:]}/swagger-ui-bundle.js",
+        swagger_css_url=f"{STATIC[1:]}/swagger-ui.css",
+        swagger_favicon_url=f"{STATIC[1:]}/favicon.png",
+        swagger_ui_parameters={"tryItOutEnabled": True, "defaultModelsExpandDepth": -1},
+    )
+    (script,) = re.findall(r"<script>(.*?)</script>", bytes(page.body).decode(), re.DOTALL)
+    page.headers[POLICY] = (
+        f"default-src 'none'; script-src 'self' '{source_hash(script)}'; "
+        "style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; "
+        "frame-ancestors 'none'"
+    )
+    return page
+
+
+class SecurityHeaders:
+    """ASGI middleware: adds the headers that an answer does not have of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and complete its answer."""
+
+        async def tell(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in ALWAYS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, tell)

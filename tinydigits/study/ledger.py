@@ -1,0 +1,198 @@
+"""A study's folder: its options, its machine, and a line for every seed, written as it ends."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tinydigits.errors import InputError
+from tinydigits.files import write_atomically, write_json
+from tinydigits.train.config import TrainConfig
+
+CONFIG, ENVIRONMENT, RUNS = "config.json", "environment.json", "runs.jsonl"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What training with one seed gave on the test digits."""
+
+    seed: int
+    accuracy: float
+    """In per cent."""
+    wrong: int
+    wrong_indices: list[int]
+    seconds_training: float
+    corruptions: dict[str, float] | None = None
+    """Accuracy in per cent under each kind of damage, where asked for."""
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What a study's folder holds."""
+
+    config: TrainConfig
+    """The options of all runs; its seed says nothing."""
+    dataset: str
+    warning: str | None
+    runs: list[Run]
+
+    @property
+    def accuracies(self) -> dict[int, float]:
+        """The accuracy that each seed gave, in per cent."""
+        return {run.seed: run.accuracy for run in self.runs}
+
+
+def read(folder: Path) -> Ledger:
+    """Return what a study left in ``folder``, without a half-written last line.
+
+    Raises:
+        InputError: there is no study, or one of its files is damaged.
+    """
+    options = _options(folder / CONFIG)
+    *lines, _half = _content(folder / RUNS).split(b"\n")
+    runs = [_run(line, f"{folder / RUNS} line {n}") for n, line in enumerate(lines, 1)]
+    twice = [seed for seed, times in Counter(run.seed for run in runs).items() if times > 1]
+    if twice:
+        raise InputError(
+            f"{folder / RUNS} holds seed {twice[0]} twice, expected each seed once: delete one of "
+            "its lines"
+        )
+    return Ledger(**options, runs=runs)
+
+
+def earlier_runs(folder: Path, config: TrainConfig, damage: bool) -> list[Run]:
+    """Return the runs that the same study left in ``folder``; none where nothing was begun.
+
+    Raises:
+        InputError: the folder holds another study, or a damaged one.
+    """
+    if not _content(folder / CONFIG) and not _content(folder / RUNS):
+        return []
+    earlier = read(folder)
+    other = differing(earlier.config, config)
+    measured = any(run.corruptions is not None for run in earlier.runs)
+    if earlier.runs and measured != damage:
+        other["corruptions"] = (measured, damage)
+    if other:
+        before, now = (
+            " ".join(f"--{name} {values[side]}" for name, values in other.items())
+            for side in (0, 1)
+        )
+        raise InputError(
+            f"{folder} holds a study with {before}, not {now}: give the options of its start, or "
+            "another --out for another study"
+        )
+    return earlier.runs
+
+
+def begin(
+    folder: Path, config: TrainConfig, warning: str | None, environment: dict[str, Any]
+) -> None:
+    """Make ``folder`` ready for ``append``: describe the study, or cut off a half-written line.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    options = {name: value for name, value in config.to_dict().items() if name != "seed"}
+    described = {"dataset": config.data, "warning": warning, **options}
+    for name, content in ((ENVIRONMENT, environment), (CONFIG, described)):
+        if not _content(folder / name):
+            write_json(folder / name, content)
+    whole, newline, half = _content(folder / RUNS).rpartition(b"\n")
+    if half:  # what a crash left; its seed runs again
+        write_atomically(folder / RUNS, whole + newline)
+
+
+def append(folder: Path, run: Run) -> None:
+    """Add one run's line, and return when it is on the disk.
+
+    Raises:
+        InputError: the file cannot be written, or the disk is full.
+    """
+    values = {name: value for name, value in asdict(run).items() if value is not None}
+    path = folder / RUNS
+    try:
+        with path.open("ab") as file:
+            file.write(f"{json.dumps(values)}\n".encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; the seeds in it are kept, and with room on "
+            "the disk the same command goes on"
+        ) from error
+
+
+def differing(a: TrainConfig, b: TrainConfig) -> dict[str, tuple[Any, Any]]:
+    """Return the options that two configs set differently, seeds aside, with both values.
+
+    Names are those of the flags, such as ``augmentation.rotation``.
+    """
+    first, second = _flat(a.to_dict()), _flat(b.to_dict())
+    return {
+        name: (first[name], second[name])
+        for name in first
+        if name != "seed" and first[name] != second[name]
+    }
+
+
+def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in options.items():
+        name = prefix + key.replace("_", "-")
+        flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
+    return flat
+
+
+def _content(path: Path) -> bytes:
+    """Return the file's bytes, none where there is no such file."""
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+
+
+def _options(path: Path) -> dict[str, Any]:
+    content = _content(path)
+    if not content:
+        raise InputError(
+            f"{path.parent} holds no study: there is no {path}; make one with tinydigits study "
+            f"--seeds 0-9 --out {path.parent}"
+        )
+    try:
+        values = json.loads(content)
+        described = {name: values.pop(name) for name in ("dataset", "warning")}
+        return {"config": TrainConfig.from_dict(values), **described}
+    except (InputError, ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError(
+            f"{path} does not hold a study's options ({error}): give the folder of another study"
+        ) from error
+
+
+def _run(line: bytes, place: str) -> Run:
+    try:
+        run = Run(**json.loads(line))
+        if _plausible(run):
+            return run
+    except (ValueError, TypeError, AttributeError):
+        pass
+    raise InputError(
+        f"{place} is damaged: {line[:40]!r}, expected a run's figures; delete the line and its "
+        "seed runs again"
+    )
+
+
+def _plausible(run: Run) -> bool:
+    shares: Sequence[float] = [run.accuracy, *(run.corruptions or {}).values()]
+    return (
+        isinstance(run.seed, int)
+        and run.seed >= 0
+        and all(0 <= share <= 100 for share in shares)
+        and run.wrong == len(run.wrong_indices)
+        and run.seconds_training >= 0
+    )

@@ -1,0 +1,63 @@
+"""One seed of a study: what each worker computes."""
+
+import threading
+from functools import lru_cache, partial
+from pathlib import Path
+
+import torch
+
+from tinydigits.data.dataset import Dataset, Digits, load_dataset
+from tinydigits.data.sources import Source
+from tinydigits.evaluate.assessment import accuracies, damaged
+from tinydigits.evaluate.metrics import report
+from tinydigits.net.inference import infer
+from tinydigits.net.model import Net
+from tinydigits.study.ledger import Run
+from tinydigits.train import hardware
+from tinydigits.train.batches import split
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.loop import fit, start
+
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
+    """Train with ``config`` on one thread and return the last net's figures on the test digits.
+
+    The test digits are looked at once, after the last epoch.
+
+    Raises:
+        InputError: the data or the device cannot be used here, or training diverged.
+    """
+    # Seeding is the whole process's: two threads would draw from each other's streams.
+    with _ONE_AT_A_TIME:
+        torch.set_num_threads(1)
+        dataset = dataset_of(config.data, data_dir)
+        digits = split(dataset.train, config)
+        state = start(config, len(digits.train), hardware.choose(config.device, config.precision))
+        list(fit(state, digits, config))
+        # On the CPU and laid out as a checkpoint is loaded: the figures are those of `train`.
+        net = Net()
+        net.load_state_dict(state.net.state_dict())
+        tested = report(infer(net, dataset.test.images), dataset.test.labels)
+        sets = _damaged_test(config.data, data_dir) if damage else None
+        return Run(
+            seed=config.seed,
+            accuracy=round(tested.accuracy, 4),
+            wrong=tested.wrong,
+            wrong_indices=tested.wrong_indices,
+            seconds_training=round(sum(result.seconds for result in state.history), 3),
+            corruptions=accuracies(partial(infer, net), sets) if sets else None,
+        )
+
+
+@lru_cache(maxsize=1)
+def dataset_of(source: Source, data_dir: Path) -> Dataset:
+    """Return the digits of a source; each process loads them once."""
+    return load_dataset(source, data_dir)
+
+
+@lru_cache(maxsize=1)
+def _damaged_test(source: Source, data_dir: Path) -> list[tuple[str, Digits]]:
+    """Return the test digits under each kind of damage: drawn once, not once a seed."""
+    return list(damaged(dataset_of(source, data_dir).test))

@@ -1,0 +1,183 @@
+"""Where the runs of a study are computed: processes of this machine, or a Dask cluster.
+
+Torch is imported by what they run, not here, so that a process can be told first to use one thread.
+"""
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import pkgutil
+import re
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import TYPE_CHECKING
+
+from tinydigits import __version__
+from tinydigits.errors import InputError, extra
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+TIMEOUT = 5.0  # seconds a cluster may take to answer
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An executor, and how many calls it runs at a time."""
+
+    executor: Executor
+    workers: int
+
+
+def pool(workers: int | None, dask: str | None) -> AbstractContextManager[Pool]:
+    """Return the workers of the Dask scheduler at ``dask``, or else ``workers`` processes here."""
+    return local(workers) if dask is None else cluster(dask)
+
+
+@contextmanager
+def local(workers: int | None = None) -> Iterator[Pool]:
+    """Give a pool of ``workers`` processes of one thread each; as many as there are usable cores.
+
+    Where the block is left by an exception, what they run is abandoned. They never outlive this
+    process, even where that is killed.
+
+    Raises:
+        InputError: a process died.
+    """
+    workers = workers or _usable_cores()
+    others = set(multiprocessing.active_children())
+    executor = ProcessPoolExecutor(workers, mp_context=_Context(), initializer=_settle)
+    try:
+        yield Pool(executor, workers)
+    except BaseException as error:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+        if isinstance(error, BrokenProcessPool):
+            raise InputError(
+                "a worker process died, killed or out of memory: the seeds that ended are kept, "
+                f"and the same command goes on; where memory is short, give fewer than --workers "
+                f"{workers}"
+            ) from error
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _Process(SpawnProcess):
+    """A process that Ctrl-C does not reach, from its first moment on."""
+
+    def start(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):  # on Windows
+            super().start()
+            return
+        # What is blocked here is blocked in the new process, and there for ever.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+def _settle() -> None:
+    """Prepare a new process of the pool."""
+    os.environ["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # A pool's process waits for work for ever, since its brothers hold the queue open.
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Pool]:
+    """Give the workers of the Dask scheduler at ``address``, such as tcp://127.0.0.1:8786.
+
+    A call whose worker dies is given to another one.
+
+    Raises:
+        InputError: Dask is not installed, the scheduler does not answer or goes away, it has no
+            workers, or one of them has more than one thread or another tinydigits.
+    """
+    with extra("cluster", "--dask"):
+        from distributed import Client, KilledWorker
+    _greeted(address)
+    # What it has to say of a lost connection is told in one line below.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    with Client(address, timeout=TIMEOUT, set_as_default=False) as client:
+        workers = _workers(client, address)
+        try:
+            # Not pure: a seed that is run again is meant to be.
+            yield Pool(client.get_executor(pure=False), workers)
+        except (CancelledError, KilledWorker) as error:
+            raise InputError(
+                f"the Dask cluster at {address} lost its scheduler or too many workers: the seeds "
+                "that ended are kept, and the same command goes on"
+            ) from error
+
+
+def _greeted(address: str) -> None:
+    """Wait for the first byte from ``address``: Dask would wait for it without end."""
+    found = re.fullmatch(r"tcp://\[?([^]\s]+)]?:([0-9]{1,5})", address)
+    if not found:
+        raise InputError(f"--dask is {address}, but must be such as tcp://127.0.0.1:8786")
+    try:
+        with socket.create_connection((found[1], int(found[2])), TIMEOUT) as connection:
+            greeting = connection.recv(1)
+    except (OSError, OverflowError, UnicodeError):  # no such host, port or name
+        greeting = b""
+    if not greeting:
+        raise InputError(
+            f"no Dask scheduler answers at {address}: start one with dask scheduler, and give the "
+            "tcp address that it prints"
+        )
+
+
+def _workers(client: "Client", address: str) -> int:
+    """Return how many workers there are, each of one thread and with this tinydigits."""
+    command = f"dask worker {address} --nworkers auto --nthreads 1"
+    try:
+        client.wait_for_workers(1, timeout=TIMEOUT)
+    except asyncio.TimeoutError as error:  # in Python 3.10 not yet the built-in one
+        raise InputError(
+            f"the Dask scheduler at {address} has no workers: start some with {command}"
+        ) from error
+    # Asked with a function of Python's own: one of tinydigits' makes a worker that lacks it hang.
+    versions = client.run(pkgutil.resolve_name, "tinydigits:__version__", on_error="return")
+    other = {worker: found for worker, found in versions.items() if found != __version__}
+    if other:
+        worker, found = next(iter(other.items()))
+        raise InputError(
+            f"the Dask worker {worker} lacks tinydigits {__version__} ({found}): install it there, "
+            "and start the worker again"
+        )
+    threads: dict[str, int] = client.nthreads()
+    if max(threads.values()) > 1:
+        # PyTorch's random state is the whole process's, so that its threads take turns.
+        raise InputError(
+            f"a Dask worker at {address} has {max(threads.values())} threads, expected 1: start "
+            f"them with {command}"
+        )
+    return len(threads)

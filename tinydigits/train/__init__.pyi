@@ -1,0 +1,10 @@
+from .batches import Split as Split
+from .batches import split as split
+from .config import Augmentation as Augmentation
+from .config import Light as Light
+from .config import TrainConfig as TrainConfig
+from .loop import EpochResult as EpochResult
+from .loop import State as State
+from .loop import fit as fit
+from .loop import start as start
+from .recipes import RECIPES as RECIPES

@@ -1,0 +1,144 @@
+"""Checkpoints of a run: written whole, and what it takes to go on from the last one."""
+
+import dataclasses
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tinydigits.errors import InputError
+from tinydigits.files import write_atomically
+from tinydigits.net.checkpoint import FORMAT, VERSION, load
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.hardware import environment
+from tinydigits.train.loop import EpochResult, State
+
+LAST, FINAL, METRICS = "last.pth", "final", "metrics.jsonl"
+TRAINING = ("optimizer_state_dicts", "scheduler_state_dicts", "losses", "history")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a run is: its options, and the digits it learns from."""
+
+    config: TrainConfig
+    dataset: str
+    warning: str | None
+
+
+def save_model(path: Path, state: State, origin: Origin) -> None:
+    """Write the net and where it comes from.
+
+    Raises:
+        InputError: the file cannot be written; an older one of that name stays whole.
+    """
+    _write(path, _model(state, origin))
+
+
+def save_last(directory: Path, state: State, origin: Origin) -> None:
+    """Write ``last.pth``: the net and everything needed to go on.
+
+    Raises:
+        InputError: the file cannot be written; an older one of that name stays whole.
+    """
+    training = {
+        "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
+        "scheduler_state_dicts": [each.state_dict() for each in state.schedulers],
+        "losses": state.losses,
+        "history": [dataclasses.asdict(result) for result in state.history],
+    }
+    _write(directory / LAST, _model(state, origin) | training)
+
+
+def _model(state: State, origin: Origin) -> dict[str, Any]:
+    result = state.history[-1] if state.history else None
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "model_state_dict": {
+            name: tensor.cpu().contiguous() for name, tensor in state.net.state_dict().items()
+        },
+        "epoch": result.epoch if result else None,
+        "validation_accuracy": result.validation_accuracy if result else None,
+        "dataset": origin.dataset,
+        "warning": origin.warning,
+        "config": origin.config.to_dict(),
+        "environment": environment(state.compute),
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    # Through memory: torch.save on a full disk raises errors of its own and leaves half a file.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    write_atomically(path, buffer.getvalue())
+
+
+def last(directory: Path, origin: Origin) -> dict[str, Any]:
+    """Return what ``restore`` needs to go on with the run in ``directory``.
+
+    Raises:
+        InputError: there is no such run, or it was started with other options or other digits.
+    """
+    path = directory / LAST
+    if not path.exists():
+        raise InputError(f"nothing to resume: there is no {path}; start the run without --resume")
+    content = load(path)
+    try:
+        _refuse_other_run(path, content, origin)
+        return {name: content[name] for name in ("model_state_dict", *TRAINING)}
+    except KeyError as error:
+        raise InputError(f"{path} lacks {error}: it is no run to resume; start afresh") from error
+
+
+def restore(state: State, content: dict[str, Any]) -> None:
+    """Bring ``state`` to where the run was last saved."""
+    state.net.load_state_dict(content["model_state_dict"])
+    for optimizer, values in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
+        optimizer.load_state_dict(values)
+    for scheduler, values in zip(state.schedulers, content["scheduler_state_dicts"], strict=True):
+        scheduler.load_state_dict(values)
+    state.losses.copy_(content["losses"])
+    state.history = [EpochResult(**result) for result in content["history"]]
+
+
+def _refuse_other_run(path: Path, content: dict[str, Any], origin: Origin) -> None:
+    # The digits, not the word for them: --data auto may find MNIST today that it lacked yesterday.
+    started = TrainConfig.from_dict(content["config"]).to_dict() | {"data": content["dataset"]}
+    given = origin.config.to_dict() | {"data": origin.dataset}
+    other = [name for name in started if started[name] != given[name]]
+    if other:
+        raise InputError(
+            f"{path} was started with {_flags(started, other)}, not {_flags(given, other)}: "
+            "give the options of the start, or another --out for another run"
+        )
+
+
+def _flags(values: dict[str, Any], names: list[str]) -> str:
+    return " ".join(f"--{name.replace('_', '-')} {values[name]}" for name in names)
+
+
+def set_aside(directory: Path) -> Path | None:
+    """Move an earlier run's files into a new folder ``previous-N`` beside them, and return it.
+
+    Returns None where ``directory`` holds no run. A new run neither overwrites the old one nor
+    mixes its checkpoints with it.
+    """
+    names = ("model_epoch_*.pth", LAST, FINAL, METRICS)
+    earlier = [path for name in names for path in directory.glob(name)]
+    if not earlier:
+        return None
+    numbers = (int(path.name.partition("-")[2]) for path in directory.glob("previous-[0-9]*"))
+    folder = directory / f"previous-{max(numbers, default=0) + 1}"
+    try:
+        folder.mkdir()
+        for path in earlier:
+            path.rename(folder / path.name)
+    except OSError as error:
+        raise InputError(
+            f"cannot move the earlier run in {directory} to {folder}: {error.strerror}; "
+            "give another --out"
+        ) from error
+    return folder

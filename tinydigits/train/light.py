@@ -1,0 +1,95 @@
+"""Light: a batch in, a batch out, every image in a light, focus and surrounding of its own.
+
+MNIST's digits are pure white on pure black. A net that has seen nothing else is at chance on grey
+paper. Training for the world outside varies what geometry leaves alone: how bright the background
+is and how evenly, how far the ink stands out, how sharp and how noisy the picture is, and whether
+something lies over a part of it.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from tinydigits.train.augment import POINTS, smooth
+from tinydigits.train.config import Light
+
+NONE = Light()
+PATCH = 6  # numbers a patch takes: centre, size, grey, and whether it is there
+
+
+def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> Tensor:
+    """Return the images, each in focus, covered, lit and made noisy by values of its own.
+
+    Takes float32 (N, H, W) pixels from 0 to 255 on any device and returns the same shape and range.
+    Images take their values from ``generator``, which lives on the CPU, one after the other: a
+    batch in two halves gives the same as the batch whole. Zero strength returns the images.
+    """
+    if strength == NONE:
+        return images
+    count, height, width = images.shape
+    sizes = [1, 3, PATCH * strength.patches, 2, POINTS * POINTS, 1, height * width]
+    numbers = torch.rand(count, sum(sizes), generator=generator).to(images.device)
+    chance, focus, patches, paper, field, amount, grain = torch.split(numbers, sizes, dim=1)
+    light = _filter(images / 255, strength, focus)
+    light = _cover(light, patches.view(count, -1, PATCH))
+    light = _light(light, strength, paper, field)
+    # Uniform numbers have a standard deviation of 1 / sqrt(12).
+    noise = (grain.view_as(light) - 0.5) * math.sqrt(12)
+    light = light + strength.noise * amount.unsqueeze(2) * noise
+    changed = (chance < strength.share).unsqueeze(2)
+    return torch.where(changed, 255 * light.clamp(0, 1), images)
+
+
+def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:
+    """Blur each image or sharpen it along either axis, and take some of what is smooth away."""
+    if not (strength.blur or strength.sharpening or strength.outline):
+        return light
+    numbers, outline = numbers[:, :2, None, None], numbers[:, 2:, None]
+    rows, columns = (_blurring(side).to(light.device) for side in light.shape[1:])
+    blurred = rows @ light @ columns
+    # Sharpening is blurring by less than nothing: an unsharp mask.
+    amounts = numbers * (strength.blur + strength.sharpening) - strength.sharpening
+    down, across = amounts.unbind(dim=1)
+    light = light + down * (rows @ light - light)
+    light = (light + across * (light @ columns - light)).clamp_(0, 1)
+    # Half of the images keep what is smooth: the inside of strokes.
+    less = strength.outline * (2 * outline - 1).clamp_(min=0)
+    light = (light - less * blurred).clamp_(min=0)
+    # Exposed anew: the lightest point is white.
+    return light / light.amax(dim=(1, 2), keepdim=True).clamp_(min=1e-3)
+
+
+def _blurring(side: int) -> Tensor:
+    """Return the (side, side) matrix that blurs by the 17 numbers of a row of Pascal's triangle."""
+    half = [math.comb(16, 8 + distance) for distance in range(9)]
+    weights = torch.tensor(half + side * [0]) / 2**16
+    return weights[(torch.arange(side) - torch.arange(side).unsqueeze(1)).abs()]
+
+
+def _cover(light: Tensor, numbers: Tensor) -> Tensor:
+    """Lay grey rectangles over each image, one after the other (Zhong et al. 2020)."""
+    height, width = light.shape[1:]
+    for patch in numbers.unbind(dim=1):
+        centre_y, centre_x, size_y, size_x, grey, there = patch.unsqueeze(2).unbind(dim=1)
+        rows = _within(height, centre_y, size_y) & (there < 0.5)
+        columns = _within(width, centre_x, size_x)
+        covered = rows.unsqueeze(2) & columns.unsqueeze(1)
+        light = torch.where(covered, grey.unsqueeze(2), light)
+    return light
+
+
+def _within(side: int, centre: Tensor, size: Tensor) -> Tensor:
+    """Return which of ``side`` pixels lie within up to a quarter of the side from the centre."""
+    # Squared, so that bars as thin as strokes are as common as blocks.
+    reach = 0.5 + size.square() * side / 4
+    return (torch.arange(side, device=size.device) - centre * (side - 1)).abs() <= reach
+
+
+def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Tensor:
+    """Raise each image's background, evenly and in places, and lower its contrast."""
+    level, loss = numbers.unsqueeze(2).unbind(dim=1)
+    uneven = smooth(field, *light.shape[1:])
+    paper = strength.level * level.unsqueeze(2) + strength.unevenness * uneven
+    ink = (1 - strength.contrast * loss.unsqueeze(2)) * (1 - paper).clamp_(min=0)
+    return paper + ink * light

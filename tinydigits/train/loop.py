@@ -1,0 +1,263 @@
+"""Training: ``fit`` yields one ``EpochResult`` an epoch; it prints, saves and plots nothing.
+
+The whole set is one uint8 tensor on the device and every batch is augmented at once, so that no
+Python runs for a single image. Whoever calls ``fit`` decides what to do with a result, and when to
+stop: a test takes ``next(fit(...))``.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
+
+from tinydigits.data.dataset import Digits
+from tinydigits.errors import InputError
+from tinydigits.evaluate.metrics import Report, report
+from tinydigits.net.inference import infer
+from tinydigits.net.model import Net, normalise
+from tinydigits.seeds import derive
+from tinydigits.train.augment import NONE as STILL
+from tinydigits.train.augment import augment
+from tinydigits.train.batches import Split, count, order, steps
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.distributed import ALONE, World
+from tinydigits.train.hardware import Compute, keep_freed_memory
+from tinydigits.train.light import relight
+from tinydigits.train.optimizers import optimizers_for
+
+Batches = Iterable[Tensor]
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What one epoch gave; the validation figures are None where no digits are held out."""
+
+    epoch: int
+    train_loss: float
+    """Mean cross-entropy over the epoch's augmented digits, dropout on, in nats."""
+    train_accuracy: float
+    """Share of the same digits answered rightly, in per cent."""
+    validation_loss: float | None
+    validation_accuracy: float | None
+    """In per cent."""
+    validation_wrong: int | None
+    seconds: float
+    """Wall time of the epoch's training and validation."""
+
+
+@dataclass
+class State:
+    """All that changes while training: what ``last.pth`` keeps."""
+
+    net: Net
+    model: nn.Module
+    """The net as a training step calls it: of several processes, with what they share."""
+    optimizers: list[Optimizer]
+    schedulers: list[OneCycleLR]
+    compute: Compute
+    losses: Tensor
+    """Of every training digit when it was last seen, in nats; 0 before."""
+    history: list[EpochResult] = field(default_factory=list)
+
+    @property
+    def epoch(self) -> int:
+        """The next epoch to train, counted from 0."""
+        return len(self.history)
+
+
+def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = ALONE) -> State:
+    """Return the state before the first step of training on ``digits`` digits.
+
+    Raises:
+        InputError: a batch has fewer digits than there are processes to share it.
+    """
+    _refuse_empty_shares(config, digits, world)
+    keep_freed_memory()
+    with torch.random.fork_rng(_cuda(compute)):
+        torch.manual_seed(derive(config.seed, "weights"))
+        net = Net(config.dropout)
+    if config.first_filters == "cosine":
+        _start_with_cosines(net)
+    # torch's annotations lack the argument.
+    net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
+    model = world.wrap(net, local_statistics=config.local_statistics)
+    optimizers = optimizers_for(net, config)
+    schedulers = [
+        OneCycleLR(
+            optimizer,
+            max_lr=optimizer.defaults["lr"],
+            total_steps=steps(config, digits),
+            div_factor=config.div_factor,
+            final_div_factor=config.final_div_factor,
+            anneal_strategy="cos" if config.schedule == "cosine" else "linear",
+            cycle_momentum=config.optimizer == "adam",
+        )
+        for optimizer in optimizers
+    ]
+    losses = torch.zeros(digits, device=compute.device)
+    return State(net, model, optimizers, schedulers, compute, losses)
+
+
+def _refuse_empty_shares(config: TrainConfig, digits: int, world: World) -> None:
+    sizes = (count(config, digits, epoch) for epoch in range(config.epochs))
+    smallest = min(size % config.batch_size or config.batch_size for size in sizes)
+    if smallest < world.size:
+        raise InputError(
+            f"--batch-size {config.batch_size} leaves a batch of {smallest} digits for "
+            f"{world.size} processes: give another, so that each has one at least"
+        )
+
+
+@torch.no_grad()
+def _start_with_cosines(net: Net) -> None:
+    """Make the first convolution's kernels eight of the nine 3x3 cosine patterns (DCT-II).
+
+    They are what the principal components of small patches of pictures look like, so that the net
+    need not find them first; the finest pattern, a chequerboard, is left out. Whitening filters
+    from the training data do the same for CIFAR-10 in github.com/KellerJordan/cifar10-airbench.
+    """
+    weight, bias = (net.get_parameter(f"layers.conv1.{name}") for name in ("weight", "bias"))
+    place = torch.arange(3)
+    waves = torch.cos(math.pi * (place + 0.5) * place.unsqueeze(1) / 3)
+    waves = waves / waves.norm(dim=1, keepdim=True)
+    patterns = torch.einsum("iy,jx->ijyx", waves, waves).flatten(0, 1)
+    weight.copy_(patterns[: len(weight)].unsqueeze(1))
+    bias.zero_()
+
+
+def fit(
+    state: State,
+    digits: Split,
+    config: TrainConfig,
+    *,
+    world: World = ALONE,
+    progress: Callable[[Batches], Batches] = iter,
+) -> Iterator[EpochResult]:
+    """Train ``state`` from where it stands to the config's last epoch, one result an epoch.
+
+    Every random stream is derived from the seed and the epoch, so that going on from a saved state
+    gives the very weights of an uninterrupted run. Several processes go through the same batches,
+    each with its share of every one, and yield the same results. ``progress`` wraps each epoch's
+    batches, as tqdm does.
+
+    Raises:
+        InputError: training diverged; the state is then of no use.
+    """
+    train = digits.train.to(state.compute.device)
+    while state.epoch < config.epochs:
+        began = time.perf_counter()
+        loss, accuracy = _train_epoch(state, train, config, world, progress)
+        _refuse_divergence(state.epoch, loss, config)
+        held_out = _validate(state.net, digits.validation, world)
+        result = EpochResult(
+            epoch=state.epoch,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=held_out.nll if held_out else None,
+            validation_accuracy=held_out.accuracy if held_out else None,
+            validation_wrong=held_out.wrong if held_out else None,
+            seconds=time.perf_counter() - began,
+        )
+        state.history.append(result)
+        yield result
+
+
+def _refuse_divergence(epoch: int, loss: float, config: TrainConfig) -> None:
+    if not math.isfinite(loss):
+        raise InputError(
+            f"training diverged in epoch {epoch}: its loss is {loss}, expected a number; --lr "
+            f"{config.lr:g} is too large, try --lr 0.01"
+        )
+
+
+def _train_epoch(
+    state: State,
+    digits: Digits,
+    config: TrainConfig,
+    world: World,
+    progress: Callable[[Batches], Batches],
+) -> tuple[float, float]:
+    """Return the epoch's mean loss in nats and its accuracy in per cent."""
+    indices = _visits(state, config)
+    view = _view(state, config, world)
+    # Summed on the device: reading a value each step would make a GPU wait for every one.
+    right = torch.zeros((), device=state.compute.device)
+    seen = torch.zeros_like(state.losses)
+    state.net.train()
+    with torch.random.fork_rng(_cuda(state.compute)):
+        torch.manual_seed(derive(config.seed, "dropout", state.epoch, *world.stream))
+        for batch in progress(torch.split(indices, config.batch_size)):
+            share = world.share(batch)
+            chosen = digits[share]
+            x, y = view(chosen.images), chosen.labels.long()
+            losses, hits = _step(state, config, x, y, partial(world.mean, total=len(batch)))
+            seen[share] = losses
+            right += hits
+    if config.local_statistics:
+        world.average_statistics(state.net)
+    state.losses[indices] = world.sum(seen)[indices]
+    return state.losses[indices].mean().item(), 100 * world.sum(right).item() / len(indices)
+
+
+def _visits(state: State, config: TrainConfig) -> Tensor:
+    """Return the indices of the digits that the next epoch sees, in their order."""
+    shuffled = order(len(state.losses), seed=config.seed, epoch=state.epoch)
+    shuffled = shuffled.to(state.losses.device)
+    seen = count(config, len(shuffled), state.epoch)
+    hardest = state.losses[shuffled].topk(seen).indices
+    return shuffled[hardest.sort().values]
+
+
+def _view(state: State, config: TrainConfig, world: World) -> Callable[[Tensor], Tensor]:
+    """Return how the next epoch sees a batch of pixels: moved, lit and normalised."""
+    epoch = state.epoch
+    moves, lights = (
+        torch.Generator().manual_seed(derive(config.seed, stream, epoch, *world.stream))
+        for stream in ("augment", "light")
+    )
+    strength = config.augmentation if epoch < config.epochs - config.still_epochs else STILL
+
+    def view(images: Tensor) -> Tensor:
+        moved = augment(images, strength, generator=moves)
+        lit = relight(moved, config.light, generator=lights)
+        return normalise(lit)
+
+    return view
+
+
+def _step(
+    state: State, config: TrainConfig, x: Tensor, y: Tensor, mean: Callable[[Tensor], Tensor]
+) -> tuple[Tensor, Tensor]:
+    """Take one optimiser step; return each digit's loss and the number of right answers."""
+    x = x.contiguous(memory_format=state.compute.memory_format)
+    with state.compute.autocast():
+        logits = state.model(x)
+    # The loss in fp32: a softmax over bf16 logits would round away small gradients.
+    losses = functional.cross_entropy(
+        logits.float(), y, reduction="none", label_smoothing=config.label_smoothing
+    )
+    state.net.zero_grad()
+    torch.autograd.backward(mean(losses))
+    for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
+        optimizer.step()
+        scheduler.step()
+    return losses.detach(), (logits.argmax(dim=1) == y).sum()
+
+
+def _validate(net: Net, digits: Digits, world: World) -> Report | None:
+    if not len(digits):
+        return None
+    logits = world.collect(infer(net, world.share(digits.images)), len(digits))
+    return report(logits, digits.labels)
+
+
+def _cuda(compute: Compute) -> list[torch.device]:
+    """Return the devices whose random state must be put back; forking the CPU's is implied."""
+    return [compute.device] if compute.device.type == "cuda" else []

@@ -1,0 +1,254 @@
+"""One training run, from the digits to the report: what ``python train.py`` does."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from tinydigits.data.dataset import Dataset, load_dataset
+from tinydigits.errors import InputError, extra, warn
+from tinydigits.evaluate.metrics import Report, report
+from tinydigits.files import sole_writer, write_atomically, write_json
+from tinydigits.net.checkpoint import load_net
+from tinydigits.net.inference import infer
+from tinydigits.net.model import parameter_count
+from tinydigits.train import checkpoint, distributed, hardware
+from tinydigits.train.batches import Split, check_batch_size, split
+from tinydigits.train.checkpoint import FINAL, LAST, METRICS, Origin
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.curves import curves
+from tinydigits.train.distributed import ALONE, World
+from tinydigits.train.loop import EpochResult, State, fit, start
+
+
+def train(
+    config: TrainConfig, *, data_dir: Path, out: Path, resume: bool, log_dir: Path | None = None
+) -> None:
+    """Train, keep checkpoints and write the report under ``out``.
+
+    The test digits are looked at once, after the last epoch, by the last net. Of several processes
+    that torchrun started, the first one downloads, prints and writes; where one has died and all
+    were started again, they go on with the run as if told to resume. TensorBoard's events go to
+    ``log_dir``, where there is one.
+
+    Raises:
+        InputError: the options, the data, the run to resume, ``out`` or ``log_dir`` cannot be used,
+            or another run is writing to ``out``.
+    """
+    with distributed.join() as world:
+        compute = hardware.choose(config.device, config.precision)
+        dataset = world.one_after_the_first(lambda: load_dataset(config.data, data_dir))
+        if not world.is_first:
+            follow(dataset, config, compute, world)
+            return
+        resume = resume or (world.is_restart and (out / LAST).exists())
+        train_on(dataset, config, compute, out=out, resume=resume, log_dir=log_dir, world=world)
+        models, final = sorted(out.glob("model_epoch_*.pth")), sorted((out / FINAL).iterdir())
+        for path in (*models, out / METRICS, *final):
+            print(f"wrote {path}")
+
+
+def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
+    """Go the whole way once with a single batch, in a folder that is then removed."""
+    compute = hardware.choose(config.device, config.precision)
+    size = config.batch_size
+    dataset = load_dataset(config.data, data_dir, synthetic_counts=(size, size))
+    check_batch_size(config, len(dataset.train))
+    one_batch = replace(dataset, train=dataset.train[:size], test=dataset.test[:size])
+    once = replace(config, epochs=1, val=0)
+    with tempfile.TemporaryDirectory() as folder:
+        tested = train_on(one_batch, once, compute, out=Path(folder), resume=False)
+    print("dry run: one batch went all the way, nothing was kept")
+    return tested
+
+
+def train_on(
+    dataset: Dataset,
+    config: TrainConfig,
+    compute: hardware.Compute,
+    *,
+    out: Path,
+    resume: bool,
+    log_dir: Path | None = None,
+    world: World = ALONE,
+) -> Report:
+    """Train on digits at hand, as the first process; return the test figures."""
+    digits = split(dataset.train, config)
+    origin = Origin(config, dataset.name, dataset.warning)
+    state = start(config, len(digits.train), compute, world=world)
+    earlier = checkpoint.last(out, origin) if resume else None
+    with events(log_dir, is_resumed=resume) as write_event, sole_writer(out):
+        _prepare(out, state, origin, earlier, world)
+        _announce(dataset, digits, state, world)
+        for result in state.history:
+            write_event(result)
+        for result, best in _kept(state, digits, origin, out, world):
+            write_event(result)
+            print(_line(result, best), flush=True)
+        model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
+        checkpoint.save_model(model, state, origin)
+        # The file is tested, not the net in memory: it is what others will load.
+        net = load_net(model)
+        tested = report(infer(net, dataset.test.images), dataset.test.labels)
+        _finish(out, state, origin, tested, world)
+    warn(origin.warning)
+    return tested
+
+
+@contextmanager
+def events(directory: Path | None, *, is_resumed: bool) -> Iterator[Callable[[EpochResult], None]]:
+    """Yield what writes a result to ``directory``; without one, what does nothing.
+
+    Of a resumed run all epochs are to be written again: TensorBoard then shows these only, and what
+    a crash kept from being written is there.
+
+    Raises:
+        InputError: tensorboard is not installed, or the folder cannot be written.
+    """
+    if directory is None:
+        yield lambda _: None
+        return
+    with extra("tensorboard", "--log-dir"):
+        from torch.utils.tensorboard import SummaryWriter
+    try:
+        writer = SummaryWriter(str(directory), purge_step=0 if is_resumed else None)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {directory}: {error.strerror}; give another --log-dir"
+        ) from error
+
+    def write(result: EpochResult) -> None:
+        for name, value in _scalars(result).items():
+            writer.add_scalar(name, value, result.epoch)
+        writer.flush()
+
+    with closing(writer):
+        yield write
+
+
+def _scalars(result: EpochResult) -> dict[str, float]:
+    values = {
+        "loss/train": result.train_loss,
+        "loss/held out": result.validation_loss,
+        "accuracy/train": result.train_accuracy,
+        "accuracy/held out": result.validation_accuracy,
+        "seconds/epoch": result.seconds,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _kept(
+    state: State, digits: Split, origin: Origin, out: Path, world: World
+) -> Iterator[tuple[EpochResult, bool]]:
+    """Train, and yield each epoch once it is saved, and whether it is the best so far."""
+    bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
+    try:
+        for result in fit(state, digits, origin.config, world=world, progress=bar):
+            yield result, _keep(out, state, origin)
+    except KeyboardInterrupt:
+        print(f"\nstopped after {state.epoch} epochs; add --resume to go on", file=sys.stderr)
+        raise
+
+
+def follow(dataset: Dataset, config: TrainConfig, compute: hardware.Compute, world: World) -> None:
+    """Train beside the first process, which says where to go on."""
+    digits = split(dataset.train, config)
+    state = start(config, len(digits.train), compute, world=world)
+    _go_on(state, world.from_first(None))
+    for _ in fit(state, digits, config, world=world):
+        pass
+
+
+def _go_on(state: State, content: dict[str, Any] | None) -> None:
+    if content:
+        checkpoint.restore(state, content)
+
+
+def _prepare(
+    out: Path, state: State, origin: Origin, earlier: dict[str, Any] | None, world: World
+) -> None:
+    _go_on(state, world.from_first(earlier))
+    if earlier:
+        print(f"going on after {state.epoch} epochs from {out / LAST}")
+        return
+    moved_to = checkpoint.set_aside(out)
+    if moved_to:
+        print(f"the earlier run in {out} is now in {moved_to}")
+    # Before the first step, so that a run killed in its first epoch can be resumed too, and an
+    # --out that cannot be written shows at once.
+    checkpoint.save_last(out, state, origin)
+
+
+def _announce(dataset: Dataset, digits: Split, state: State, world: World) -> None:
+    warn(dataset.warning)
+    print(
+        f"{dataset.name}: {len(digits.train):,} digits to train on, {len(digits.validation):,} "
+        f"held out, {len(dataset.test):,} to test ({dataset.origin})"
+    )
+    compute = hardware.environment(state.compute)
+    several = f" in each of {world.size} processes" if world.size > 1 else ""
+    print(
+        f"net: {parameter_count(state.net):,} parameters, on {compute['device']} in "
+        f"{compute['precision']} with {compute['threads']} threads{several}",
+        flush=True,
+    )
+
+
+def _keep(out: Path, state: State, origin: Origin) -> bool:
+    """Save the state, and the net too where it is the best so far on the held-out digits."""
+    accuracies = [result.validation_accuracy or 0.0 for result in state.history]
+    best = accuracies[-1] > max(accuracies[:-1], default=0.0)
+    if best:
+        name = f"model_epoch_{state.epoch - 1}_acc_{accuracies[-1]:.2f}.pth"
+        checkpoint.save_model(out / name, state, origin)
+    checkpoint.save_last(out, state, origin)
+    lines = [f"{json.dumps(asdict(result))}\n" for result in state.history]
+    write_atomically(out / METRICS, "".join(lines).encode())
+    return best
+
+
+def _line(result: EpochResult, best: bool) -> str:
+    columns = [
+        f"epoch {result.epoch:2}",
+        f"training loss {result.train_loss:.4f}",
+        f"{result.train_accuracy:5.2f} %",
+    ]
+    if result.validation_accuracy is not None:
+        columns.append(
+            f"held out {result.validation_accuracy:5.2f} % ({result.validation_wrong} wrong)"
+        )
+    columns.append(f"{result.seconds:5.1f} s")
+    return "  ".join(columns) + ("  best" if best else "")
+
+
+def _finish(out: Path, state: State, origin: Origin, tested: Report, world: World) -> None:
+    write_atomically(out / FINAL / "curves.png", curves(state.history, origin.warning))
+    write_json(out / FINAL / "report.json", _report(state, origin, tested, world))
+    seconds = [result.seconds for result in state.history]
+    print(f"test: {tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)")
+    print(f"time: {sum(seconds):.1f} s of training, {sum(seconds) / len(seconds):.1f} s an epoch")
+
+
+def _report(state: State, origin: Origin, tested: Report, world: World) -> dict[str, Any]:
+    seconds = [result.seconds for result in state.history]
+    return {
+        "dataset": origin.dataset,
+        "warning": origin.warning,
+        "test_accuracy": round(tested.accuracy, 4),
+        "test_wrong": tested.wrong,
+        "test_total": tested.total,
+        "wrong_indices": tested.wrong_indices,
+        "seconds_training": round(sum(seconds), 3),
+        "seconds_per_epoch": [round(value, 3) for value in seconds],
+        "parameters": parameter_count(state.net),
+        "config": origin.config.to_dict(),
+        "environment": hardware.environment(state.compute) | {"processes": world.size},
+        "history": [asdict(result) for result in state.history],
+    }
