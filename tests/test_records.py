@@ -28,6 +28,7 @@ from tinydigits.train.recipes import RECIPES, Recipe
 from tinydigits.train.run import _line
 
 README = (ROOT / "README.md").read_text()
+GUIDE = "\n".join(page.read_text() for page in sorted((ROOT / "docs" / "guide").glob("*.md")))
 RECORDS = ROOT / "records"
 
 
@@ -313,8 +314,8 @@ def output_lines() -> list[str]:
     ]
 
 
-FIGURES = [
-    *(figure for recipe in RECIPES for figure in recipe_figures(recipe)),
+README_FIGURES = [figure for recipe in RECIPES for figure in recipe_figures(recipe)]
+GUIDE_FIGURES = [
     *timing_figures(),
     *pipeline_figures(),
     *synthetic_figures(),
@@ -325,16 +326,23 @@ FIGURES = [
     *scaling_figures(),
     *output_lines(),
 ]
+FIGURES = README_FIGURES + GUIDE_FIGURES
 
 
-@pytest.mark.parametrize("figure", FIGURES)
+@pytest.mark.parametrize("figure", README_FIGURES)
 def test_readme_quotes_the_records(figure: str) -> None:
     assert unwrapped(figure) in unwrapped(README)
 
 
-def test_readme_quotes_nothing_else() -> None:
+@pytest.mark.parametrize("figure", GUIDE_FIGURES)
+def test_guide_quotes_the_records(figure: str) -> None:
+    assert unwrapped(figure) in unwrapped(GUIDE)
+
+
+@pytest.mark.parametrize("text", [README, GUIDE], ids=["README", "guide"])
+def test_pages_quote_nothing_else(text: str) -> None:
     known = re.findall(r"\d+\.\d+(?= %| s\b| times)", "\n".join(FIGURES))
-    quoted = re.findall(r"\d+\.\d\d(?= %)|\d+\.\d+(?= s\b| times)", README)
+    quoted = re.findall(r"\d+\.\d\d(?= %)|\d+\.\d+(?= s\b| times)", text)
     assert quoted
     assert set(quoted) <= set(known)
 
