@@ -222,6 +222,14 @@ def test_every_command_of_every_page_works(
         run([sys.executable, "model.py"], clone)
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_lead_to_files(name: str) -> None:
+    links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text())
+    files = [link for link in links if "://" not in link]
+    assert files
+    assert [link for link in files if not (ROOT / link).exists()] == []
+
+
 def test_the_citation_is_of_this_version() -> None:
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     assert citation["version"] == tinydigits.__version__
