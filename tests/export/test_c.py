@@ -1,13 +1,17 @@
 """C headers: compiled, run, and compared number by number."""
 
+import hashlib
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 import tinydigits
+from tests.conftest import ROOT
 from tinydigits import infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export import c
@@ -86,6 +90,31 @@ def test_self_test_finds_a_changed_answer(compiler: str, header: str, tmp_path: 
     changed = header[:start] + re.sub(r"\{\n([-0-9]+)", r"{\n1\1", header[start:], count=1)
     changed = changed.replace("{\n1-", "{\n-1")
     assert wrong_in_selftest(compiler, changed, tmp_path) == 1
+
+
+PRINT_DIGEST = """
+import hashlib, sys
+from tinydigits import load
+from tinydigits.export import c
+from tinydigits.export.folded import fold
+net = load()
+header = c.in_floats(fold(net), c.golden_logits(net), sys.argv[1])
+print(hashlib.sha256(header.encode()).hexdigest())
+"""
+
+
+def test_every_processor_writes_the_same_float_header(floats: str) -> None:
+    # PyTorch, told to do without the instructions that processors differ in.
+    plain = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+    digest = subprocess.run(
+        [sys.executable, "-c", PRINT_DIGEST, SHA256],
+        cwd=ROOT,
+        env={**os.environ, **plain, "OMP_NUM_THREADS": "2"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    assert digest == hashlib.sha256(floats.encode()).hexdigest()
 
 
 def test_header_needs_nothing(header: str) -> None:

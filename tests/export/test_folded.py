@@ -5,11 +5,9 @@ import re
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional
 
 from tinydigits import InputError, Net, infer, load
-from tinydigits.export.folded import fold
-from tinydigits.export.layers import Convolution
+from tinydigits.export.folded import activations, fold, logits
 from tinydigits.train.recipes import RECIPES
 
 
@@ -27,21 +25,10 @@ def unsettled() -> Net:
     return net
 
 
-def run(layers: list[Convolution], pixels: torch.Tensor) -> torch.Tensor:
-    x = pixels.unsqueeze(1).double()
-    for layer in layers:
-        x = functional.conv2d(x, torch.from_numpy(layer.weight), torch.from_numpy(layer.bias))
-        assert x.shape[2:] == (layer.side, layer.side)
-        x = x.relu() if layer.relu else x
-        x = functional.max_pool2d(x, 2) if layer.pool == "max" else x
-        x = x.mean(dim=(2, 3), keepdim=True) if layer.pool == "mean" else x
-    return x.flatten(1)
-
-
 def test_folded_net_gives_the_same_logits() -> None:
     pixels = torch.randint(0, 256, (20, 28, 28), generator=torch.Generator().manual_seed(1))
     net = unsettled()
-    torch.testing.assert_close(run(fold(net), pixels).float(), infer(net, pixels))
+    torch.testing.assert_close(logits(fold(net), pixels).float(), infer(net, pixels))
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
@@ -49,13 +36,15 @@ def test_folded_shipped_nets_give_the_same_logits(recipe: str) -> None:
     pixels = torch.randint(0, 256, (20, 28, 28), generator=torch.Generator().manual_seed(1))
     net = load(recipe)
     torch.testing.assert_close(
-        run(fold(net), pixels).float(), infer(net, pixels), rtol=1e-4, atol=1e-4
+        logits(fold(net), pixels).float(), infer(net, pixels), rtol=1e-4, atol=1e-4
     )
 
 
 def test_folded_net_is_seven_convolutions() -> None:
     layers = fold(Net())
     assert [layer.side for layer in layers] == [26, 24, 10, 8, 2, 2, 1]
+    outputs = activations(layers, torch.zeros(1, 28, 28, dtype=torch.uint8))
+    assert [x.shape[-1] for x in outputs] == [layer.side for layer in layers]
     assert sum(layer.weight.size for layer in layers) == 12_712
     assert sum(layer.bias.size for layer in layers) == 114
     assert [layer.relu for layer in layers] == [True] * 6 + [False]

@@ -5,10 +5,13 @@ convolutions beside them; dropout does nothing outside of training. What is left
 and 114 biases. The convolutions have no padding, so that folding the normalisation is exact.
 """
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from tinydigits.errors import InputError
 from tinydigits.export.layers import Convolution, Numbers
@@ -40,6 +43,29 @@ def fold(net: Net) -> list[Convolution]:
                 side = 1
                 folded[-1] = replace(folded[-1], pool="mean")
     return [_on_pixels(folded[0]), *folded[1:]]
+
+
+def activations(layers: list[Convolution], pixels: Tensor) -> Iterator[Tensor]:
+    """Yield each convolution's output, before its pooling, for pixels uint8 (N, 28, 28).
+
+    In float64: whatever order a processor sums in, the results agree when rounded to float32.
+    """
+    x = pixels.unsqueeze(1).double()
+    for layer in layers:
+        x = functional.conv2d(x, torch.from_numpy(layer.weight), torch.from_numpy(layer.bias))
+        if layer.relu:
+            x = x.relu()
+        yield x
+        if layer.pool == "mean":
+            x = x.mean(dim=(2, 3), keepdim=True)
+        elif layer.pool == "max":
+            x = functional.max_pool2d(x, 2)
+
+
+def logits(layers: list[Convolution], pixels: Tensor) -> Tensor:
+    """Return float64 logits (N, 10) for pixels uint8 (N, 28, 28)."""
+    *_, last = activations(layers, pixels)
+    return last[:, :, 0, 0]
 
 
 def refuse_broken(net: Net) -> None:

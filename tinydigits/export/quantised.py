@@ -9,10 +9,9 @@ Integer-Arithmetic-Only Inference", section 2.2.
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
-from torch.nn import functional
 
+from tinydigits.export.folded import activations
 from tinydigits.export.layers import Convolution, IntegerConvolution
 
 Integers = npt.NDArray[np.int64]
@@ -28,9 +27,8 @@ def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvoluti
     Weights reach from -127 to 127 in each output channel. An activation's 255 is the largest that
     the float net has on ``pixels``: training digits, so that no choice is made by the test's.
     """
-    x, input_scale, quantised = pixels.unsqueeze(1).double(), 1.0, list[IntegerConvolution]()
-    for layer in layers:
-        x = _forward(layer, x)
+    input_scale, quantised = 1.0, list[IntegerConvolution]()
+    for layer, x in zip(layers, activations(layers, pixels), strict=True):
         is_last = layer is layers[-1]
         weight_scale = np.abs(layer.weight).max(axis=(1, 2, 3)) / WEIGHTS
         weight_scale[weight_scale == 0] = 1.0  # a channel that ignores its input
@@ -45,21 +43,10 @@ def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvoluti
                 pool=layer.pool,
             )
         )
-        x, input_scale = _pooled(layer, x), quantised[-1].output_scale
+        input_scale = quantised[-1].output_scale
         if layer.pool == "mean":
             input_scale /= layer.side**2
     return quantised
-
-
-def _forward(layer: Convolution, x: Tensor) -> Tensor:
-    y = functional.conv2d(x, torch.from_numpy(layer.weight), torch.from_numpy(layer.bias))
-    return y.relu() if layer.relu else y
-
-
-def _pooled(layer: Convolution, x: Tensor) -> Tensor:
-    if layer.pool == "mean":
-        return x.mean(dim=(2, 3), keepdim=True)
-    return functional.max_pool2d(x, 2) if layer.pool == "max" else x
 
 
 def logits(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> Integers:
