@@ -1,4 +1,4 @@
-"""The net over HTTP; nothing here imports PyTorch."""
+"""Serve predictions over HTTP; the server itself never imports PyTorch."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The routes: a page to draw on, digits for pictures, and what operators ask for."""
+"""The HTTP routes: the drawing page, predictions, health and metrics."""
 
 import asyncio
 from collections.abc import Sequence
@@ -40,19 +40,19 @@ from tinydigits.serve.pages import SecurityHeaders, add_pages
 from tinydigits.serve.served import ServedNet, probabilities
 
 Pixels = npt.NDArray[np.uint8]
-File = tuple[str, bytes]  # its name and what it holds
+File = tuple[str, bytes]  # name and content
 
-READERS = 1  # pictures read at once: a large one takes up to 560 MB while it is
-DECIMALS = 6  # of probabilities: more would differ between processors
+READERS = 1  # pictures decoded at once: a large one needs up to 560 MB
+DECIMALS = 6  # of probabilities; further ones differ between processors
 PATHS = frozenset({"/", "/predict", "/healthz", "/metrics", "/docs", "/openapi.json"})
 DESCRIPTION = (
     "Reads handwritten digits. Send pictures as files, or pixels as numbers: 28×28, 0 to 255, "
-    "white on black, as MNIST has them. Nothing that is sent is kept."
+    "white on black, as in MNIST. The server stores nothing that you send."
 )
 
 
 class _Form(MultiPartParser):
-    spool_max_size = 2 * limits.MOST_BYTES  # never reached: nothing is written to disk
+    spool_max_size = 2 * limits.MOST_BYTES  # never reached, so nothing is written to disk
 
 
 def application(net: ServedNet) -> ASGIApp:
@@ -86,9 +86,9 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         openapi_extra={"requestBody": request_body()},
     )
     async def predict(request: Request) -> Response:
-        """Read one or many pictures: files in a form, or numbers in JSON.
+        """Read digits in one or more pictures: files in a form, or numbers in JSON.
 
-        A file without a single digit gets an `error` in its place; the others are answered.
+        A file without exactly one digit gets an `error`; the other files still get a digit.
         """
         predictions: Sequence[Answer | FileAnswer | Unread]
         match request.headers.get("content-type", "").partition(";")[0].strip().lower():
@@ -99,26 +99,26 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
             case other:
                 raise HTTPException(
                     415,
-                    f"a body of type {other or 'none'}: expected application/json or "
+                    f"content type {other or 'missing'}: expected application/json or "
                     "multipart/form-data",
                 )
         return _json(Predictions(model=net.name, predictions=predictions))
 
-    @api.get("/healthz", tags=["operation"], summary="Does it answer?")
+    @api.get("/healthz", tags=["operation"], summary="Check that the server answers")
     async def healthz() -> Health:
-        """Answer after the net has read a picture."""
+        """Run the net on a blank picture, then answer."""
         reader.probabilities(np.zeros((1, SIDE, SIDE), np.uint8))
         return Health(status="ok", model=net.name, version=__version__)
 
     @api.get(
         "/metrics",
         tags=["operation"],
-        summary="Requests, errors, times",
+        summary="Requests, errors and durations",
         response_class=Response,
         responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
     )
     async def measure() -> Response:
-        """Return the sums in Prometheus' text format."""
+        """Return the totals over all workers in Prometheus' text format."""
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     add_pages(api, net.page)
@@ -126,7 +126,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
 
 
 class _Reader:
-    """The net and the threads in which pictures are prepared for it."""
+    """The net, and the threads that prepare pictures for it."""
 
     def __init__(self, net: ServedNet) -> None:
         self.session = session_of(net.onnx)
@@ -137,7 +137,7 @@ class _Reader:
         return found
 
     def numbers(self, images: Images) -> list[Answer]:
-        # Fractions are rounded; half a grey level is no matter.
+        # Half a grey level makes no difference, so fractions are rounded.
         pixels = np.rint([np.reshape(each, (SIDE, SIDE)) for each in images.images])
         return [Answer(**_told(row)) for row in self.probabilities(pixels.astype(np.uint8))]
 
@@ -156,7 +156,7 @@ class _Reader:
 
 
 def _prepared(content: bytes) -> Pixels | InputError:
-    """Return what the net is to see of a picture file, or what is wrong with it."""
+    """Return the digit (28, 28) in a picture file, or the error that describes the file."""
     try:
         return image.to_mnist(
             pictures.decode(content, formats=limits.FORMATS, most_pixels=limits.MOST_PIXELS)
@@ -178,7 +178,8 @@ def _images(body: bytes) -> Images:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         if first["type"] == "json_invalid":
-            raise HTTPException(400, f"no JSON: {first['msg']}") from None
+            reason = first["msg"].removeprefix("Invalid JSON: ")
+            raise HTTPException(400, f"the body is not valid JSON: {reason}") from None
         raise HTTPException(422, f"{_place(first['loc'])}: {first['msg']}") from None
 
 
@@ -193,20 +194,22 @@ async def _files(request: Request) -> list[File]:
     try:
         form = await parser.parse()
     except (MultiPartException, FormParserError) as error:  # older starlettes raise either
-        raise HTTPException(422, f"not a form of files: {error}") from None
+        raise HTTPException(422, f"invalid form: {error}") from None
     try:
         files = [await _file(name, value) for name, value in form.multi_items()]
     finally:
         await form.close()
     if not files:
-        raise HTTPException(422, f"no file in the form: expected one or more as {FIELD!r}")
+        raise HTTPException(
+            422, f"the form has no file: expected one or more in the field {FIELD!r}"
+        )
     return files
 
 
 async def _file(field: str, value: UploadFile | str) -> File:
     if isinstance(value, str) or field != FIELD:
         kind = "text" if isinstance(value, str) else "a file"
-        raise HTTPException(422, f"{field!r} is {kind}: expected files, each as {FIELD!r}")
+        raise HTTPException(422, f"the field {field!r} holds {kind}: expected files in {FIELD!r}")
     return value.filename or "", await value.read()
 
 
@@ -219,11 +222,11 @@ async def _refusal(_: Request, error: Any) -> Response:
 
 
 async def _gone(_: Request, __: Exception) -> Response:
-    return Response(status_code=400)  # nobody reads it, but the log does
+    return Response(status_code=400)  # the client is gone: this is for the log
 
 
 async def _failure(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "an error of the server's: its log tells more"}, 500)
+    return JSONResponse({"error": "internal error: see the server's log"}, 500)
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

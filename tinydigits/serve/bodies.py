@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, as the server reads, writes and documents them."""
+"""Request and response bodies, as the server reads, writes and documents them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -9,50 +9,50 @@ from tinydigits.data import synthetic
 from tinydigits.net.contract import SIDE
 from tinydigits.serve import limits
 
-FIELD = "files"  # of a form
+FIELD = "files"  # of the form
 
 
 class Answer(BaseModel):
-    """What the net reads."""
+    """The digit that the net reads in a picture."""
 
     digit: int = Field(ge=0, le=9)
-    probability: float = Field(ge=0, le=1, description="Of this digit.")
+    probability: float = Field(ge=0, le=1, description="Probability of this digit.")
     probabilities: list[float] = Field(
-        min_length=10, max_length=10, description="Of the digits 0 to 9."
+        min_length=10, max_length=10, description="Probabilities of the digits 0 to 9."
     )
 
 
 class Named(BaseModel):
-    """A file that was sent."""
+    """A file of the request."""
 
     file: str
 
 
 class FileAnswer(Answer, Named):
-    """What the net reads in a file."""
+    """The digit that the net reads in a file."""
 
 
 class Unread(Named):
-    """A file in which there is nothing to read."""
+    """A file without exactly one readable digit."""
 
     error: str = Field(description="What was found instead of one digit.")
 
 
 class Predictions(BaseModel):
-    """One prediction for each picture, in their order."""
+    """One prediction for each picture, in the order of the request."""
 
-    model: str = Field(description="The net that answered.")
+    model: str = Field(description="Name of the net.")
     predictions: Sequence[Answer | FileAnswer | Unread]
 
 
 class Problem(BaseModel):
-    """Why there is no answer."""
+    """Why the request failed."""
 
     error: str
 
 
 class Health(BaseModel):
-    """The server answers."""
+    """The state of the server."""
 
     status: str
     model: str
@@ -76,7 +76,7 @@ Numbers = Annotated[
 
 
 class Images(BaseModel):
-    """Pictures as numbers, 0 to 255, white on black: 784 of them, or 28 rows of 28."""
+    """Pictures as pixels from 0 to 255, white on black: 784 numbers each, or 28 rows of 28."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,7 +84,7 @@ class Images(BaseModel):
 
 
 def request_body() -> dict[str, Any]:
-    """Return the documentation of what ``/predict`` takes, with two digits as an example."""
+    """Return the OpenAPI description of ``/predict``'s body, with two digits as an example."""
     digits, _ = synthetic.draw(2, seed=7)
     return {
         "required": True,

@@ -1,4 +1,4 @@
-"""What ``tinydigits serve`` does: one socket, answered until it is told to stop."""
+"""``tinydigits serve``: answers requests on one socket until a signal stops it."""
 
 import os
 import signal
@@ -19,16 +19,16 @@ from tinydigits.serve.server import configuration
 
 
 def serve(model: str, *, host: str, port: int, workers: int) -> None:
-    """Answer over HTTP until SIGTERM or Ctrl-C; requests under way are answered before the end.
+    """Serve predictions over HTTP until SIGTERM or Ctrl-C, then finish the requests under way.
 
     Raises:
-        InputError: there is no such net, or ``host`` and ``port`` cannot be listened on.
+        InputError: there is no such net, or the server cannot listen on ``host`` and ``port``.
     """
     net = served_net(model)
     with _listening(host, port) as listening, _counting_together(workers):
         host, port = listening.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        print(f"serving {net.name} on http://{shown}:{port}, Ctrl-C stops it", file=sys.stderr)
+        print(f"serving {net.name} on http://{shown}:{port}; press Ctrl-C to stop", file=sys.stderr)
         _run(net, listening, workers)
 
 
@@ -37,7 +37,7 @@ def _run(net: ServedNet, listening: socket.socket, workers: int) -> None:
     if workers > 1:
         Multiprocess(options, [listening]).run()
         return
-    # When it has ended, uvicorn raises again the signal that it was ended by.
+    # At its end uvicorn raises the signal again: SIGTERM would then kill the process.
     signal.signal(signal.SIGTERM, lambda *_: None)
     uvicorn.Server(options).run([listening])
 
@@ -50,7 +50,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         reason = error.strerror or error
         raise InputError(
-            f"cannot listen on {host}, port {port}: {reason}; give another --host or --port"
+            f"cannot listen on {host}, port {port}: {reason}; choose another --host or --port"
         ) from error
     with listening:
         yield listening
@@ -58,7 +58,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _counting_together(workers: int) -> Iterator[None]:
-    """Give several workers a folder in which their counts are added up, in memory where it can."""
+    """Give several workers a folder for their shared counts, in memory if possible."""
     if workers == 1:
         yield
         return

@@ -1,4 +1,4 @@
-"""What a request may ask for, and how long it may take."""
+"""Limits on the size of requests and on the time they may take."""
 
 import asyncio
 
@@ -6,24 +6,27 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 8 * 2**20  # of a body
-MOST_JSON_BYTES = 2 * 2**20  # of JSON, which takes a hundred times its size to read in bad cases
-MOST_BYTES_TOGETHER = 64 * 2**20  # of the bodies of all requests under way
+MOST_BYTES = 8 * 2**20  # in a body
+MOST_JSON_BYTES = 2 * 2**20  # in a JSON body: parsing can need a hundred times as much
+MOST_BYTES_TOGETHER = 64 * 2**20  # in the bodies of all requests under way
 MOST_IMAGES = 256  # in a JSON body
 MOST_FILES = 32  # in a form
-MOST_PIXELS = 16_000_000  # of a picture: phones take 12 megapixels
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # none that Pillow runs a program for
+MOST_PIXELS = 16_000_000  # in a picture: phones take 12 megapixels
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow reads these itself
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
-IDLE_SECONDS = 65  # longer than proxies keep a connection: they close first
+IDLE_SECONDS = 65  # longer than proxies keep a connection, so that they close it first
 SHUTDOWN_SECONDS = 20  # for requests under way; Kubernetes waits for 30
 MOST_CONNECTIONS = 500
-CLOSE = {"connection": "close"}  # what is still to come of the body is not read
+CLOSE = {"connection": "close"}  # the rest of the body is not read
 
 
 class Limits:
-    """ASGI middleware: ends requests that send too much or take too long."""
+    """ASGI middleware that ends requests which send too much or take too long.
+
+    ``body_seconds`` limits the time for the body, ``request_seconds`` that for the whole request.
+    """
 
     def __init__(
         self,
@@ -38,7 +41,11 @@ class Limits:
         self.bytes_together = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on within its limits."""
+        """Handle a request within its limits.
+
+        Raises:
+            asyncio.TimeoutError: the time is up and the response has begun.
+        """
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -54,7 +61,7 @@ class Limits:
             await asyncio.wait_for(self.app(scope, body.receive, tell), self.request_seconds)
         except asyncio.TimeoutError:
             if has_begun:
-                raise  # the connection is closed: half an answer must not look whole
+                raise  # closes the connection: half a response must not look complete
             error = f"no answer within {self.request_seconds:g} seconds: try again"
             answer = JSONResponse({"error": error}, 503, {**CLOSE, "retry-after": "1"})
             await answer(scope, receive, send)
@@ -63,7 +70,7 @@ class Limits:
 
 
 class _Body:
-    """The body of one request, counted and timed while it comes."""
+    """The body of one request, counted and timed as it arrives."""
 
     def __init__(self, limits: Limits, scope: Scope, receive: Receive) -> None:
         self.limits = limits
@@ -74,12 +81,13 @@ class _Body:
         self.due = asyncio.get_running_loop().time() + limits.body_seconds
 
     async def receive(self) -> Message:
-        """Return the next part.
+        """Return the next message of the request.
 
         Raises:
-            HTTPException: it comes too late, or there is too much of it.
+            HTTPException: the body arrives too late (408) or is too large (413), or the bodies of
+                all requests are too large together (429).
         """
-        if self.is_whole:  # what follows is that the client goes away, whenever it likes
+        if self.is_whole:  # only the client's disconnect can follow, at any time
             return await self.receive_on()
         if self.announced > MOST_BYTES:
             raise too_large(self.announced, MOST_BYTES)
@@ -102,7 +110,7 @@ class _Body:
             return await asyncio.wait_for(self.receive_on(), max(left, 0))
         except asyncio.TimeoutError:
             raise HTTPException(
-                408, f"the body did not come within {self.limits.body_seconds:g} seconds", CLOSE
+                408, f"the body did not arrive within {self.limits.body_seconds:g} seconds", CLOSE
             ) from None
 
 
@@ -112,5 +120,7 @@ def _content_length(scope: Scope) -> int:
 
 
 def too_large(size: int, most: int) -> HTTPException:
-    """Return the refusal of a body."""
-    return HTTPException(413, f"{size:,} bytes and more: expected {most:,} at most", CLOSE)
+    """Return the error for a body of at least ``size`` bytes when ``most`` are allowed."""
+    return HTTPException(
+        413, f"the body has at least {size:,} bytes: expected at most {most:,}", CLOSE
+    )

@@ -1,4 +1,4 @@
-"""What operators see of each request: a line of JSON, counts and times, and an id in the answer."""
+"""What operators see of each request: a log line in JSON, counts, durations, and an id."""
 
 import json
 import logging
@@ -14,13 +14,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 ACCESS = logging.getLogger("tinydigits.access")
-SHARED = "PROMETHEUS_MULTIPROC_DIR"  # folder in which several workers count together
+SHARED = "PROMETHEUS_MULTIPROC_DIR"  # folder in which several workers share their counts
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)  # seconds
 
 
 class Metrics:
-    """Counts and times of requests, in Prometheus' text format."""
+    """Request counts and durations for Prometheus."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -33,21 +33,21 @@ class Metrics:
         )
         self.seconds = Histogram(
             "tinydigits_request_seconds",
-            "Seconds from a request's headers to the end of its answer.",
+            "Seconds from a request's headers to the end of its response.",
             labels,
             registry=registry,
             buckets=BUCKETS,
         )
 
     def count(self, method: str, path: str, status: int, seconds: float) -> None:
-        """Count one request."""
+        """Count one request, which took ``seconds``."""
         self.requests.labels(method, path, status).inc()
         if status >= 400:
             self.errors.labels(method, path).inc()
         self.seconds.labels(method, path).observe(seconds)
 
     def text(self) -> bytes:
-        """Return the sums, over all workers where there are several."""
+        """Return the totals over all workers in Prometheus' text format."""
         if SHARED not in os.environ:
             return generate_latest(self.registry)
         together = CollectorRegistry()
@@ -56,7 +56,10 @@ class Metrics:
 
 
 class Observer:
-    """ASGI middleware: gives each request an id, and counts and logs it when it is answered."""
+    """ASGI middleware that gives each request an id, and counts and logs it at its end.
+
+    Requests for other ``paths`` are counted together.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:
         self.app = app
@@ -64,7 +67,7 @@ class Observer:
         self.paths = paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and watch it."""
+        """Handle a request, then count and log it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -90,7 +93,7 @@ class Observer:
             await self.app(scope, hear, tell)
         finally:
             seconds = time.perf_counter() - began
-            # Labels are few, whatever is asked for.
+            # Requests must not be able to add labels without limit.
             method = scope["method"] if scope["method"] in METHODS else "other"
             path = scope["path"] if scope["path"] in self.paths else "other"
             self.metrics.count(method, path, status, seconds)
@@ -112,6 +115,6 @@ class Observer:
 
 
 def _request_id(scope: Scope) -> str:
-    """Return the id that a proxy gave the request, where it is fit to be logged, or a new one."""
+    """Return the id that a proxy gave the request if it is safe to log, else a new one."""
     given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
     return given if re.fullmatch(r"[\w.-]{1,64}", given, re.ASCII) else uuid.uuid4().hex

@@ -1,4 +1,4 @@
-"""What browsers are given, the page and the documentation, and what they may do with it."""
+"""The drawing page, the API documentation, and the security headers of every response."""
 
 import re
 
@@ -27,7 +27,7 @@ ALWAYS = {
 
 
 def add_pages(api: FastAPI, content: bytes) -> None:
-    """Add the page to draw on, at ``/``, and the documentation, at ``/docs``."""
+    """Add the drawing page (HTML, UTF-8) at ``/`` and the API documentation at ``/docs``."""
     page = _page(content)
     docs = _documentation()
     api.mount(STATIC, StaticFiles(directory=swagger._STATIC_PATH), name="static")
@@ -45,14 +45,14 @@ def add_pages(api: FastAPI, content: bytes) -> None:
 def _page(content: bytes) -> Response:
     found = re.search(rb'http-equiv="Content-Security-Policy" content="(.*?)"', content)
     assert found is not None
-    # A page's own policy cannot say who may frame it.
+    # Browsers ignore frame-ancestors in a page's own policy.
     return HTMLResponse(content, headers={POLICY: f"{found[1].decode()}; frame-ancestors 'none'"})
 
 
 def _documentation() -> Response:
     page = get_swagger_ui_html(
         openapi_url="openapi.json",
-        title="tinydigits: the API",
+        title="tinydigits API",
         swagger_js_url=f"{STATIC[1:]}/swagger-ui-bundle.js",
         swagger_css_url=f"{STATIC[1:]}/swagger-ui.css",
         swagger_favicon_url=f"{STATIC[1:]}/favicon.png",
@@ -68,13 +68,13 @@ def _documentation() -> Response:
 
 
 class SecurityHeaders:
-    """ASGI middleware: adds the headers that an answer does not have of its own."""
+    """ASGI middleware that adds the security headers a response does not set itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on and complete its answer."""
+        """Handle a request and add the missing headers to its response."""
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":

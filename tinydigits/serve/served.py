@@ -1,4 +1,4 @@
-"""The net that is served: an ONNX file that answers, and a page that reads by itself."""
+"""The served net: an ONNX model for the API, and a page that runs the net in the browser."""
 
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -17,24 +17,26 @@ from tinydigits.net.runtime import Session, logits, session_of
 from tinydigits.net.shipped import net_file
 
 ONNX = ".onnx"
-SAME_ORIGIN = "; connect-src 'self'"  # whoever has the page open may try the API from its console
+SAME_ORIGIN = "; connect-src 'self'"  # lets a user call the API from the page's console
 
 
 @dataclass(frozen=True)
 class ServedNet:
-    """One net in the two forms that a server needs."""
+    """One net in the two forms that the server needs."""
 
     name: str
-    """The recipe's, or the file's."""
+    """Of the recipe or the file."""
     onnx: bytes
+    """The model in float32."""
     page: bytes
+    """HTML, UTF-8."""
 
 
 def served_net(model: str) -> ServedNet:
-    """Return the net of a recipe's name, or of the path of an ONNX file or a checkpoint.
+    """Return the net of a recipe, an ONNX file or a checkpoint; ``model`` is its name or path.
 
     Raises:
-        InputError: there is no such net, or it is not one of tinydigits'.
+        InputError: there is no such net, or the file holds no float net of tinydigits.
     """
     file = net_file(model, suffix=ONNX)
     content = read_bytes(file) if file.suffix == ONNX else _exported(str(file))
@@ -45,7 +47,7 @@ def served_net(model: str) -> ServedNet:
 
 
 def _exported(checkpoint: str) -> bytes:
-    # PyTorch is needed for this alone: it comes and goes with a process of its own.
+    # Only this needs PyTorch: in a process of its own, its memory is freed at the end.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         return pool.submit(_from_checkpoint, checkpoint).result()
 
@@ -56,8 +58,8 @@ def _from_checkpoint(path: str) -> bytes:
         from tinydigits.net.checkpoint import load_net
     except ImportError as error:
         raise InputError(
-            f"a checkpoint needs {error.name}, which is not installed: where it is, type "
-            f"tinydigits export onnx {path} net.onnx, and serve that file"
+            f"a checkpoint needs {error.name}, which is not installed: on a machine that "
+            f"has it, type tinydigits export onnx {path} net.onnx; then serve net.onnx"
         ) from error
     return onnx.in_floats(fold(load_net(Path(path))))
 
@@ -65,10 +67,10 @@ def _from_checkpoint(path: str) -> bytes:
 def _refuse_useless(content: bytes) -> None:
     found = probabilities(session_of(content), np.zeros((1, SIDE, SIDE), np.uint8))
     if found.shape != (1, 10) or not np.isfinite(found).all():
-        raise InputError(f"the net answers {found.tolist()}, expected ten probabilities")
+        raise InputError(f"the net returns {found.tolist()}: expected ten probabilities")
 
 
 def probabilities(net: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Return the probabilities of the digits 0 to 9, (N, 10), for pixels (N, 28, 28)."""
+    """Return the probabilities (N, 10) of the digits 0 to 9 for pixels (N, 28, 28)."""
     found: npt.NDArray[np.float64] = softmax(logits(net, pixels).astype(np.float64), axis=1)
     return found

@@ -1,4 +1,4 @@
-"""How uvicorn serves the net: what it logs, and how long it waits."""
+"""uvicorn's configuration: its logs and its time limits."""
 
 import warnings
 from asyncio import TimerHandle
@@ -33,32 +33,32 @@ LOGGING = {
 
 
 class Impatient(HttpToolsProtocol):
-    """HTTP on one connection whose headers must come in time: uvicorn itself waits forever."""
+    """One HTTP connection, closed if headers arrive too late: uvicorn alone waits forever."""
 
     headers_due: TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Start waiting for the first request's headers."""
+        """Start the timer for the first request's headers."""
         super().connection_made(transport)
         self._wait_for_headers()
 
     def on_message_begin(self) -> None:
-        """Start waiting for a further request's headers."""
+        """Start the timer for a further request's headers."""
         super().on_message_begin()
         self._wait_for_headers()
 
     def on_headers_complete(self) -> None:
-        """Stop waiting."""
+        """Stop the timer."""
         self._stop_waiting()
         super().on_headers_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop the timer."""
         self._stop_waiting()
         super().connection_lost(exc)
 
     def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn says None
-        """Keep the connection until a client that has sent all it wants to send has its answer."""
+        """Return whether to stay open: a client that has closed its half still gets a response."""
         if self.cycle is None or self.cycle.more_body or self.cycle.response_complete:
             return False
         self.cycle.keep_alive = False
@@ -75,7 +75,7 @@ class Impatient(HttpToolsProtocol):
 
 
 def configuration(net: ServedNet, workers: int = 1) -> uvicorn.Config:
-    """Return how uvicorn is to serve a net."""
+    """Return uvicorn's configuration for a net."""
     return uvicorn.Config(
         partial(_worker, net),
         factory=True,
@@ -92,7 +92,7 @@ def configuration(net: ServedNet, workers: int = 1) -> uvicorn.Config:
 
 
 def _worker(net: ServedNet) -> Any:
-    """Return the application, in the process that is to serve it."""
-    # Pillow warns of damaged files, which are answered for, and its filters are not a thread's own.
+    """Return the application; called in each worker's process."""
+    # Damaged files get an error: Pillow's warnings add nothing, and filters are not thread-safe.
     warnings.simplefilter("ignore")
     return application(net)
