@@ -1,4 +1,4 @@
-"""The page: drawn on, resized and fed with pictures in a real browser, and compared with Python."""
+"""The page in a real browser: drawing, resizing and pictures, compared with Python."""
 
 import base64
 import io
@@ -40,7 +40,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(browser: Browser, file: Path) -> Iterator[Callable[..., Page]]:
-    """A function that opens the page; whatever a test does, it asks for nothing and is no error."""
+    """A function that opens the page; no test may cause a request or an error."""
     asked, faults = list[str](), list[str]()
 
     def open_page(**options: Any) -> Page:
@@ -131,7 +131,7 @@ def test_probabilities_are_shown_as_bars(page: Page) -> None:
 
 
 def seen(page: Page) -> Pixels:
-    """Return the picture that the page shows as what the net sees."""
+    """Return the net's input as the page shows it, (28, 28)."""
     values = page.evaluate(
         """() => {
           const context = new OffscreenCanvas(28, 28).getContext("2d");
@@ -155,7 +155,7 @@ def test_what_the_net_sees_is_shown(page: Page) -> None:
 def test_two_digits_are_refused_with_the_reason(page: Page) -> None:
     for shift in (-0.25, 0.25):
         stroke(page, ways(1)[0] + (shift, 0))
-    expect(page.get_by_role("status")).to_contain_text("there is more than one digit")
+    expect(page.get_by_role("status")).to_contain_text("More than one digit")
     expect(page.locator("#answer")).to_have_text("–")
 
 
@@ -168,7 +168,7 @@ def test_undo_takes_back_strokes_and_clearing(page: Page) -> None:
     stroke(page, ways(1)[0])
     expect_answer(page, 1)
     stroke(page, ways(1)[0] + (0.3, 0))
-    expect(page.get_by_role("status")).to_contain_text("more than one")
+    expect(page.get_by_role("status")).to_contain_text("More than one")
     page.keyboard.press("Control+z")
     expect_answer(page, 1)
     page.get_by_role("button", name="Clear").click()
@@ -191,7 +191,7 @@ def test_a_key_clears_the_field(page: Page, key: str) -> None:
 
 
 def field_picture(page: Page) -> npt.NDArray[np.float64]:
-    """Return how the field looks, 64x64 grey, whatever its size."""
+    """Return a screenshot of the field, resized to 64x64 grey."""
     shot = Image.open(io.BytesIO(page.locator("#field").screenshot())).convert("L")
     return np.asarray(shot.resize((64, 64), Image.Resampling.BOX), np.float64)
 
@@ -248,7 +248,7 @@ def test_a_picture_is_read(page: Page, kind: str) -> None:
     image = drawn(8, mode="RGB", ink=(40, 60, 200), paper=(240, 230, 120))
     hand_over(page, kind, "eight.png", png(image))
     expect_answer(page, 8)
-    stroke(page, ways(1)[0])  # on a new page
+    stroke(page, ways(1)[0])  # starts a new drawing
     expect_answer(page, 1)
     page.keyboard.press("Control+z")
     expect_answer(page, 8)
@@ -277,7 +277,7 @@ def test_a_picture_lying_on_its_side_is_turned(page: Page) -> None:
 
 def test_a_file_that_is_no_picture_is_refused(page: Page) -> None:
     hand_over(page, "drop", "notes.txt", b"no picture")
-    expect(page.get_by_role("status")).to_contain_text("no picture that the browser can open")
+    expect(page.get_by_role("status")).to_contain_text("The browser cannot open this file")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -289,7 +289,7 @@ def test_nothing_lies_beside_the_window(opened: Callable[..., Page], size: Any) 
 
 
 def test_the_page_can_be_used_by_keyboard_and_screen_reader(page: Page) -> None:
-    expect(page.get_by_role("img", name="Drawing field")).to_be_visible()
+    expect(page.get_by_role("img", name="Drawing area")).to_be_visible()
     expect(page.get_by_role("img", name="What the net sees")).to_be_visible()
     expect(page.get_by_role("table", name="Probability of each digit")).to_be_visible()
     expect(page.get_by_role("status")).to_have_attribute("aria-live", "polite")
@@ -297,7 +297,7 @@ def test_the_page_can_be_used_by_keyboard_and_screen_reader(page: Page) -> None:
     expect(page.get_by_role("button", name="Open picture")).to_be_focused()
     outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid"
-    # Counted, not opened: while one choice of a file is open, the browser offers no other.
+    # Counts the choosers instead of opening them: the browser opens only one at a time.
     page.evaluate(
         """() => {
           globalThis.picks = 0;
@@ -341,7 +341,7 @@ def contrast(one: float, other: float) -> float:
 
 
 def thousand_digits() -> Pixels:
-    """MNIST's first test digits, or drawn ones where MNIST is not at hand."""
+    """MNIST's first test digits, or synthetic ones if MNIST is missing."""
     folder = (ROOT / os.environ.get("TINYDIGITS_DATA", "data")).resolve()
     files = [mnist.IMAGES["test"], mnist.LABELS["test"]]
     if any(mnist.find(each, folder) is None for each in files):
@@ -390,14 +390,14 @@ CONDITIONS = [
 
 
 def photographed(light: str) -> list[Image.Image]:
-    """Eight digits on paper in some light, with grain."""
+    """Eight noisy photographs of digits on paper in the given light."""
     rng = np.random.default_rng(5)
     digits = synthetic.draw(8, seed=3)[0]
     return [as_image(photo(digit, rng, light=light)).reduce(3) for digit in digits]
 
 
 def hopeless() -> list[Image.Image]:
-    """Pictures without a single digit, each refused for another reason."""
+    """Pictures without exactly one digit, each rejected for a different reason."""
     static = 255 * np.random.default_rng(6).integers(0, 2, (160, 200)).astype(np.uint8)
     pair = [np.asarray(drawn(1, size=(300, 240), box=(x, 40, 90, 150))) for x in (20, 180)]
     return [
@@ -411,7 +411,7 @@ def hopeless() -> list[Image.Image]:
 
 
 def in_page(page: Page, images: list[Image.Image]) -> list[Pixels | str]:
-    """Return what the page makes of pictures: 784 pixels, or the reason for a refusal."""
+    """Return the page's result for each picture: 784 pixels, or the reason for rejecting it."""
     ready = [image if image.mode == "L" else image.convert("RGBA") for image in images]
     pictures = [(*image.size, base64.b64encode(image.tobytes()).decode()) for image in ready]
     results = page.evaluate(
@@ -449,7 +449,7 @@ def test_pictures_are_prepared_as_python_does(page: Page) -> None:
     refusals = [pair for pair in outcomes if any(isinstance(each, str) for each in pair)]
     assert all(isinstance(one, str) and one == other for one, other in refusals)
     read = [pair for pair in outcomes if pair not in refusals]
-    assert len(read) == 118  # as README says
+    assert len(read) == 118  # as the README says
     found, expected = (list(each) for each in zip(*read, strict=True))
     assert (answers(found) == answers(expected)).mean() >= 0.99
     off = np.abs(np.stack(found).astype(int) - np.stack(expected))

@@ -1,6 +1,6 @@
-// Numbers in arrays, as NumPy computes them. A grid is {width, height, data}, row by row.
+// Array functions that compute as NumPy does. A grid is {width, height, data}, row by row.
 
-/** Return x rounded, halves to the even neighbour. */
+/** Return x rounded to an integer, halves to even. */
 function rint(x) {
   const rounded = Math.round(x);
   return Math.abs(x % 1) === 0.5 && rounded % 2 ? rounded - 1 : rounded;
@@ -22,12 +22,12 @@ function maximum(values) {
   return most;
 }
 
-/** Return the first item with the highest key; there is one. */
+/** Return the first item with the highest key; items is not empty. */
 function highest(items, key) {
   return items.reduce((best, item) => (key(item) > key(best) ? item : best));
 }
 
-/** Return a grid of the same size, each value changed; Type is that of the new data. */
+/** Return a grid of change(value, index) for each value; Type is that of its data. */
 function map(grid, change, Type = Float32Array) {
   const data = new Type(grid.data.length);
   for (let i = 0; i < data.length; i++) data[i] = change(grid.data[i], i);
@@ -50,7 +50,7 @@ function median(values) {
   return quantile(values, 0.5);
 }
 
-/** Return the value of rank k, moved to index k; none before it is larger, none after smaller. */
+/** Move the value of rank k to index k, smaller ones before, larger ones after; return it. */
 function select(values, k) {
   let [left, right] = [0, values.length - 1];
   while (left < right) {
@@ -71,7 +71,7 @@ function select(values, k) {
   return values[k];
 }
 
-/** Return [eigenvalue, eigenvector] of a symmetric matrix of rows, in rising order (Jacobi). */
+/** Return a symmetric matrix's [eigenvalue, eigenvector] pairs in ascending order (Jacobi). */
 function eigen(matrix) {
   const size = matrix.length;
   const a = matrix.map((row) => [...row]);
@@ -84,7 +84,7 @@ function eigen(matrix) {
   return vectors.map((vector, i) => [a[i][i], vector]).sort((one, two) => one[0] - two[0]);
 }
 
-/** Turn axes p and q of a, and the rows of vectors, so that a[p][q] becomes 0. */
+/** Rotate axes p and q of a, and the rows of vectors, so that a[p][q] becomes 0. */
 function rotate(a, vectors, p, q) {
   const theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
   const tangent = (theta < 0 ? -1 : 1) / (Math.abs(theta) + Math.hypot(theta, 1));
@@ -97,7 +97,7 @@ function rotate(a, vectors, p, q) {
   a[p][q] = a[q][p] = 0;
 }
 
-/** Return x that makes |rows x - values| least, the shortest such x, as a list. */
+/** Return the shortest x that minimises |rows x - values|, as a list. */
 function leastSquares(rows, values) {
   const size = rows[0].length;
   const normal = Array.from({ length: size }, () => new Array(size).fill(0));
@@ -109,7 +109,7 @@ function leastSquares(rows, values) {
     }
   });
   const axes = eigen(normal);
-  // NumPy's limit for float32; of the normal matrix, which has squares, it is the square.
+  // NumPy's limit for float32, squared like the eigenvalues of the normal matrix.
   const least = axes[size - 1][0] * (1.2e-7 * Math.max(rows.length, size)) ** 2;
   const solution = new Array(size).fill(0);
   for (const [value, vector] of axes) {

@@ -1,19 +1,19 @@
-// A square field to draw on. Strokes are kept as points, 0 to 1 of its side, and drawn anew.
+// A square field to draw on. Strokes are stored as points, 0 to 1 of its side, and redrawn.
 
 const PEN = 0.065; // of the field's side
-const READ_SIDE = 176; // pixels of the drawing that is read ...
-const READ_MARGIN = 10; // ... and of the paper around it: nothing drawn is cut off
+const READ_SIDE = 176; // pixels of the drawing when it is read ...
+const READ_MARGIN = 10; // ... and of the paper around it: strokes at the edge stay whole
 const MOST_PIXELS = 16e6; // of a picture: phones allow no larger canvas
 
 /**
  * Let the user draw on a canvas.
  * @param changed(isDone) is called after each change; isDone is false within a stroke
- * @returns undo, clear, show(picture), render, state and pixels (see there)
+ * @returns undo, clear, show(picture), render, state and pixels
  */
 function drawingField(canvas, changed) {
-  const past = []; // states to go back to; a state is never changed after it was left
+  const past = []; // earlier states, which never change again
   let state = { picture: null, strokes: [] };
-  let pointer = null; // the only one that draws: a hand resting beside the pen does not
+  let pointer = null; // the one that draws: a hand resting beside the pen is ignored
 
   function enter(next) {
     past.push(state);
@@ -32,7 +32,7 @@ function drawingField(canvas, changed) {
   }
 
   function show(picture) {
-    pointer = null; // a stroke that is not ended ends here
+    pointer = null; // ends a stroke under way
     enter({ picture, strokes: [] });
   }
 
@@ -41,7 +41,7 @@ function drawingField(canvas, changed) {
     pointer = event.pointerId;
     canvas.setPointerCapture(pointer);
     past.push(state);
-    // Drawing on a picture starts a new page.
+    // Drawing on a picture starts a new drawing.
     state = { picture: null, strokes: [...state.strokes, [pointOf(event, canvas)]] };
     changed(false);
   }
@@ -83,7 +83,7 @@ function isEmpty({ picture, strokes }) {
   return !picture && !strokes.length;
 }
 
-/** Tell whether points make no more than one touch of the pen. */
+/** Tell whether the points are a single touch of the pen. */
 function isDot(points) {
   const spread = (axis) => {
     const places = points.map((point) => point[axis]);
@@ -97,10 +97,10 @@ function pointOf(event, canvas) {
   return [clip((event.clientX - left) / width, 0, 1), clip((event.clientY - top) / height, 0, 1)];
 }
 
-/** Draw the state as large as the canvas is shown, in the screen's own pixels. */
+/** Draw the state at the canvas's displayed size, in device pixels. */
 function renderField(canvas, { picture, strokes }) {
   const side = Math.max(1, Math.round(canvas.clientWidth * devicePixelRatio));
-  canvas.width = canvas.height = side; // empties it, too
+  canvas.width = canvas.height = side; // also clears it
   const context = canvas.getContext("2d");
   if (picture) drawPicture(context, picture, side);
   drawStrokes(context, strokes, side, getComputedStyle(canvas).getPropertyValue("--ink"));
@@ -123,7 +123,7 @@ function drawStrokes(context, strokes, side, colour) {
   }
 }
 
-/** Trace curves from the middle between two points to the next middle. */
+/** Trace curves between the midpoints of neighbouring points. */
 function traceSmoothly(context, points) {
   context.moveTo(...points[0]);
   points.forEach(([x, y], i) => {
@@ -131,16 +131,16 @@ function traceSmoothly(context, points) {
     context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
   });
   const [x, y] = points.at(-1);
-  context.lineTo(x + 0.01, y); // of a line without length nothing is drawn
+  context.lineTo(x + 0.01, y); // a line without length would not be drawn
 }
 
-/** Return a context to draw and read in, white. */
+/** Return the context of a new, transparent canvas to draw on and read from. */
 function sheet(width, height) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   return canvas.getContext("2d", { willReadFrequently: true });
 }
 
-/** Return [bytes, width, height] of strokes, black on white: one byte a pixel. */
+/** Return strokes as [bytes, width, height], black on white: one byte per pixel. */
 function pixelsOfStrokes(strokes) {
   const side = READ_SIDE + 2 * READ_MARGIN;
   const context = sheet(side, side);
@@ -152,7 +152,7 @@ function pixelsOfStrokes(strokes) {
   return [Uint8Array.from({ length: side * side }, (_, i) => rgba[4 * i]), side, side];
 }
 
-/** Return [bytes, width, height] of a picture: four bytes a pixel, RGBA. */
+/** Return a picture as [bytes, width, height], RGBA: four bytes per pixel. */
 function pixelsOf(picture) {
   const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (picture.width * picture.height)));
   const [width, height] = [picture.width, picture.height].map((side) => Math.ceil(side * scale));

@@ -1,4 +1,4 @@
-// Pillow's resampling, and SciPy's Gaussian and closing, with their borders and roundings.
+// Pillow's resampling, and SciPy's Gaussian and closing, with the same borders and rounding.
 
 const AREA = { support: 0.5, weight: (x) => Number(x > -0.5 && x <= 0.5) };
 const LANCZOS = { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) };
@@ -8,9 +8,9 @@ function sinc(x) {
 }
 
 /**
- * Return a part of a grid resized to (height, width), as Pillow does.
- * @param grid bytes (rounded after each axis, as Pillow's are) or float32
- * @param box left, upper, right and lower end of the part, fractions allowed
+ * Return a part of a grid, resized to width x height as Pillow does.
+ * @param grid bytes (rounded after each axis, as in Pillow) or float32
+ * @param box left, upper, right and lower edge of the part; fractions are allowed
  */
 function resize(grid, width, height, filter, box) {
   const [left, upper, right, lower] = box.map(Math.fround);
@@ -19,7 +19,7 @@ function resize(grid, width, height, filter, box) {
   return transposed(resizeRows(turned, samples(grid.height, upper, lower, height, filter)));
 }
 
-/** Return, for each of count samples between start and end, its first index and its weights. */
+/** Return the first index and the weights of each of count samples between start and end. */
 function samples(length, start, end, count, filter) {
   const scale = (end - start) / count;
   const stretch = Math.max(scale, 1);
@@ -52,7 +52,7 @@ function resizeRows(grid, taken) {
   return { width: taken.length, height: grid.height, data };
 }
 
-/** Return a weight in the steps in which Pillow counts those of bytes. */
+/** Return a weight rounded to Pillow's fixed-point steps for bytes. */
 function fixedPoint(weight) {
   return Math.round(weight * 2 ** 22) / 2 ** 22;
 }
@@ -67,9 +67,9 @@ function transposed(grid) {
 }
 
 /**
- * Return a float32 grid whose rows (axis 1) or columns (axis 0) were each changed.
- * @param before how many values of outside(index, length) are put before each line
- * @param change(line, out) takes a padded line and writes an unpadded one
+ * Return a float32 grid with each row (axis 1) or column (axis 0) changed.
+ * @param before, after padding of each line; outside(index, length) gives the index to copy
+ * @param change(line, out) reads a padded line and writes an unpadded one
  */
 function alongAxis(grid, axis, before, after, outside, change) {
   const { width, height } = grid;
@@ -89,7 +89,7 @@ function alongAxis(grid, axis, before, after, outside, change) {
   return { width, height, data };
 }
 
-/** Return the index that stands for one outside: the line is mirrored, its ends doubled. */
+/** Return the index that an outside index maps to: the line is mirrored, its ends repeated. */
 function mirrored(index, length) {
   const place = ((index % (2 * length)) + 2 * length) % (2 * length);
   return place < length ? place : 2 * length - 1 - place;
@@ -99,7 +99,7 @@ function nearest(index, length) {
   return clip(index, 0, length - 1);
 }
 
-/** Return a grid blurred; along each axis [0, 1] whose order is 1, its slope instead. */
+/** Return a blurred grid; along each axis [0, 1] of order 1, its derivative. */
 function gaussian(grid, sigma, orders = [0, 0]) {
   return orders.reduce(
     (blurred, order, axis) => correlate(blurred, gaussianKernel(sigma, order), axis),
@@ -127,7 +127,7 @@ function correlate(grid, kernel, axis) {
   });
 }
 
-/** Return the grey closing with a square window: its maximum, then its minimum. */
+/** Return the grey closing with a square window: the maximum, then the minimum. */
 function closing(grid, window) {
   const half = window >> 1;
   return sliding(sliding(grid, window, window - 1 - half, 1), window, half, -1);
@@ -140,7 +140,7 @@ function sliding(grid, window, before, sign) {
   return [0, 1].reduce((part, axis) => alongAxis(part, axis, before, after, nearest, change), grid);
 }
 
-/** Three comparisons a value whatever the window: maxima within blocks, from both ends. */
+/** Write a line's sliding maxima, from maxima within blocks: three comparisons per value. */
 function maximaOfLine(line, window, sign, out) {
   for (let i = 0; i < line.length; i++) line[i] *= sign;
   const forward = line.slice();

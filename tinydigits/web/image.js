@@ -1,22 +1,22 @@
-// Any picture of a digit, brought to MNIST's format: a port of tinydigits/image.py and frame.py.
+// Converts any picture of a digit to MNIST's format: a port of reading/image.py and data/frame.py.
 
 const SIDE = 28; // pixels of a picture
 const BOX = 20; // pixels of a digit's longer side
 const CENTRE = 14; // index of the centre of mass, to within half a pixel
 
 const VIEW = 256; // pixels of a view's longer side
-const LOOKS = 5; // at most; each shows at least CLOSER times the size of the one before
+const LOOKS = 5; // at most; each magnifies at least CLOSER times more than the last
 const CLOSER = 1.6;
-const MARGIN = 0.3; // of the digit's size, left around it
-const LEAST_SIZE = 4; // pixels of the smallest digit that can be told from a dot ...
-const LEAST_SHARE = 0.02; // ... and of the picture's longer side: smaller are specks
+const MARGIN = 0.3; // around the digit, as a share of its size
+const LEAST_SIZE = 4; // pixels of the smallest digit: less could be a dot ...
+const LEAST_SHARE = 0.02; // ... and as a share of the picture's longer side: less is a speck
 
-const THINNEST = 1.6; // pixels of 20: 97 % of MNIST's strokes are wider
-const THICKENED = 2.2; // pixels of 20 that thinner strokes are given
+const THINNEST = 1.6; // pixels, for a digit of 20: 97 % of MNIST's strokes are wider
+const THICKENED = 2.2; // pixels: new width of thinner strokes
 
 /**
  * Return the digit in a picture as MNIST would show it: 784 bytes, white on black.
- * @param pixels bytes of a picture, row by row: one a pixel (grey) or four (RGBA)
+ * @param pixels bytes of a picture, row by row: one per pixel (grey) or four (RGBA)
  * @throws NoDigit, SeveralDigits
  */
 function toMnist(pixels, width, height) {
@@ -34,7 +34,7 @@ function toMnist(pixels, width, height) {
   return fitted(thickened(digit));
 }
 
-/** Return RGBA bytes laid on white or black, whichever shows what can be seen in them. */
+/** Return RGBA bytes laid on white or black, whichever contrasts with the visible pixels. */
 function onPaper(rgba) {
   const alpha = channelOf(rgba, 3);
   if (!alpha.some((value) => value < 255)) return rgba;
@@ -47,19 +47,19 @@ function onPaper(rgba) {
   });
 }
 
-/** Return every fourth byte, from the given one on. */
+/** Return one channel of RGBA bytes. */
 function channelOf(rgba, channel) {
   const bytes = new Uint8Array(rgba.length / 4);
   for (let i = 0; i < bytes.length; i++) bytes[i] = rgba[4 * i + channel];
   return bytes;
 }
 
-/** Return the brightness of a colour, as Pillow counts it. */
+/** Return the brightness of a colour, 0 to 255, as Pillow computes it. */
 function brightness(rgba, i) {
   return (rgba[i] * 19595 + rgba[i + 1] * 38470 + rgba[i + 2] * 7471 + 32768) >> 16;
 }
 
-/** Return one channel: along the direction in which the picture's colours differ most. */
+/** Return one channel, along the direction in which the picture's colours vary most. */
 function grey(rgba, width, height) {
   const [red, green, blue] = colourAxis(rgba, width, height).map(Math.fround);
   const darkest = 255 * (Math.min(red, 0) + Math.min(green, 0) + Math.min(blue, 0));
@@ -87,7 +87,7 @@ function colourAxis(rgba, width, height) {
   return axis.map((part) => (sign * part) / total);
 }
 
-/** Return a part of the picture, brightness 0 to 1, its longer side at most VIEW pixels. */
+/** Return a part of the picture as brightness 0 to 1, at most VIEW pixels per side. */
 function viewOf(picture, box) {
   const scale = Math.min(1, VIEW / longerSide(box));
   const [width, height] = sidesOfBox(box).map((side) => Math.max(1, rint(side * scale)));
@@ -103,7 +103,7 @@ function longerSide(box) {
   return Math.max(...sidesOfBox(box));
 }
 
-/** Return the part of the picture around the digit that was found in the view of `box`. */
+/** Return the box around the digit found in the view of `box`. */
 function closerBox({ core }, box) {
   const scale = longerSide(box) / Math.max(core.width, core.height);
   const found = extentOf(core);
@@ -122,13 +122,13 @@ function refuseDots({ core, elongation }, box, picture) {
   const part = longerSide(box) / Math.max(picture.width, picture.height);
   const share = (size / Math.max(core.width, core.height)) * part;
   if (size < LEAST_SIZE || share < LEAST_SHARE || elongation < BLOT) {
-    throw new NoDigit("there is only a dot, a blot or a speck");
+    throw new NoDigit("only a dot, a blot or a speck was found");
   }
 }
 
-/** Return the ink, its strokes thickened where they are thinner than MNIST's. */
+/** Return the ink, its strokes thickened if they are thinner than MNIST's. */
 function thickened({ ink, core }) {
-  const pixel = extentOf(core).size / BOX; // of the result, in pixels of the view
+  const pixel = extentOf(core).size / BOX; // a pixel of the result, in pixels of the view
   const width = meanWidth(core) / pixel;
   if (width >= THINNEST) return ink;
   const more = ((THICKENED - width) / 2) * pixel;
@@ -138,16 +138,16 @@ function thickened({ ink, core }) {
   return map(padded(ink, room), grown);
 }
 
-/** Return ink in MNIST's frame. */
+/** Return the ink in MNIST's frame: 784 bytes. */
 function fitted(ink) {
-  const pixel = extentOf(ink).size / BOX; // of the result, in pixels of the view
+  const pixel = extentOf(ink).size / BOX; // a pixel of the result, in pixels of the view
   const [top, bottom] = ends(mostInColumns(transposed(ink)), pixel);
   const [left, right] = ends(mostInColumns(ink), pixel);
   const scale = BOX / Math.max(bottom - top, right - left);
   const [width, height] = [right - left, bottom - top].map((s) => Math.max(1, rint(s * scale)));
-  // Lanczos gives back some of the sharpness that enlarging or blur has cost.
+  // Lanczos restores some of the sharpness lost to enlarging or blur.
   const small = resize(ink, width, height, LANCZOS, [left, top, right, bottom]);
-  // Ink as dark as the digit's is white; Lanczos shoots over it, and a hairline stays below.
+  // Full ink becomes white: Lanczos overshoots it, and a hairline stays below it.
   const white = Math.min(1, maximum(small.data));
   return centred(map(small, (value) => rint(Math.fround(255 * clip(value / white, 0, 1)))));
 }
@@ -160,12 +160,12 @@ function mostInColumns({ width, height, data }) {
   return most;
 }
 
-/** Return where the ink begins and ends along an axis, to a fraction of the view's pixels. */
+/** Return where the ink begins and ends along an axis, in fractions of a view's pixel. */
 function ends(values, pixel) {
   return [startOf(values, pixel), values.length - startOf([...values].reverse(), pixel)];
 }
 
-/** Return where the ink rises to half of what it is half a pixel of the result further in. */
+/** Return where the ink reaches half its strength half a pixel of the result further in. */
 function startOf(values, pixel) {
   const further = Math.max(pixel / 2 - 0.5, 0);
   const share = (i) => clip(values[i] / Math.max(between(values, i + further), 1e-6), 0, 1);
@@ -182,7 +182,7 @@ function between(values, place) {
   return values[below] + (values[above] - values[below]) * (place - below);
 }
 
-/** Return a digit of at most BOX pixels a side in the field, its centre of mass in the middle. */
+/** Return a digit of at most BOX x BOX pixels in the frame, centred by its centre of mass. */
 function centred(digit) {
   const { width, height, data } = digit;
   const mass = sum(data);

@@ -1,54 +1,54 @@
-// The strokes of one digit in a grey picture: a port of tinydigits/strokes.py, which tells why.
+// Finds the strokes of one digit in a grey picture: a port of reading/ink.py, which gives reasons.
 
-/** A picture holds no single digit; the message says what is there instead. */
+/** A picture does not show exactly one digit; the message says what was found. */
 class NoDigit extends Error {}
 
-/** A picture holds more than one digit. */
+/** A picture shows more than one digit. */
 class SeveralDigits extends NoDigit {}
 
-const QUARTILE = 0.3186; // of the absolute value of a standard normal number
+const QUARTILE = 0.3186; // lower, of the absolute value of a standard normal variable
 
-// Of ink and paper, as shares of the paper's brightness.
-const GRAIN = 0.004; // noise that deserves smoothing
-const UNEVEN = 0.06; // off the parabola: more is no even light
+// Ink and paper, as shares of the paper's brightness.
+const GRAIN = 0.004; // noise above this is smoothed
+const UNEVEN = 0.06; // distance from the parabola: more means uneven light
 const PAPER_WINDOW = 0.35; // of the view's longer side
-const DARKEST_PAPER = 32 / 255; // division by less would blow up noise
-const LEAST_CONTRAST = 0.06; // fainter ink is not told from stains
+const DARKEST_PAPER = 32 / 255; // dividing by less would amplify noise
+const LEAST_CONTRAST = 0.06; // fainter ink could be a stain
 const NOISE_FACTOR = 5; // standard deviations of the noise that ink must exceed
 
-// Of ink, as shares of the digit's own contrast.
-const STRONG = 0.45; // what makes a stroke
-const WEAK = 0.3; // what may bridge a gap in a stroke
-const FRINGE = 0.08; // where its anti-aliasing ends
-const SOFT = 0.5; // darkness gained over a stroke's width
+// Ink, as shares of the digit's own contrast.
+const STRONG = 0.45; // ink that makes a stroke
+const WEAK = 0.3; // ink that may bridge a gap in a stroke
+const FRINGE = 0.08; // where a stroke's anti-aliasing ends
+const SOFT = 0.5; // least darkness gained over a stroke's width
 
-// Of shapes, as shares of the longer side.
-const SPECK = 0.08; // of the largest piece: anything shorter is no stroke
-const SPECK_AREA = 0.01; // of the largest piece's
-const JOIN = 0.2; // of what they make together: widest gap between strokes
-const REACH = 0.12; // from a stroke, how far its faint parts are looked for
-const BLOT = 1.25; // area in squared widths
-const TANGLE = 5; // length of all strokes together
-const CROWD = 60; // pieces, specks left out
-const LEAST_WHOLE = 0.06; // of the view: what may outdo what the edge cuts off
-const CUT_OFF = 0.5; // of a piece at the edge
-const ALONG = 0.4; // of the picture's side: an edge of paper or light
+// Shapes, as shares of the longer side.
+const SPECK = 0.08; // of the largest piece: a shorter one is no stroke
+const SPECK_AREA = 0.01; // of the largest piece's area
+const JOIN = 0.2; // of their joint size: widest gap between the strokes of one digit
+const REACH = 0.12; // of the digit: farthest distance of faint parts from a stroke
+const BLOT = 1.25; // area in squared widths: a piece with less is a blot
+const TANGLE = 5; // most length of all strokes together
+const CROWD = 60; // most pieces, not counting specks
+const LEAST_WHOLE = 0.06; // of the view: least size of a piece preferred to one at the edge
+const CUT_OFF = 0.5; // of a piece at the edge: least size of a whole piece preferred to it
+const ALONG = 0.4; // of the picture's side: a longer contact is an edge of paper or light
 const LINED = 0.7; // of the picture's side that a frame covers
-const RIVAL = 0.45; // of the digit's height: another digit
-const BESIDE = 0.6; // of the height: both parts of a pair
-const APART = 0.12; // of the height: the least gap in a pair, or ...
-const WIDE = 1.35; // ... the least width of the pair, in heights
-const WIDEST = 2.0; // width of a digit, in heights
+const RIVAL = 0.45; // of the digit's height: a piece apart that is as tall is another digit
+const BESIDE = 0.6; // of the height: least height of both parts of a pair
+const APART = 0.12; // of the height: least gap in a pair, or ...
+const WIDE = 1.35; // ... least width of the pair, in heights
+const WIDEST = 2.0; // most width of a digit, in heights
 
-// In pixels: shapes are not judged where they are too small to be seen.
-const JUDGED = 16; // size from which a piece may be called a blot
-const SLOPING = 4; // width from which a stroke has edges of its own
-const SHARP_FROM = 30; // size from which an edge may be called soft
+// In pixels: smaller shapes are not judged.
+const JUDGED = 16; // least size of a blot
+const SLOPING = 4; // least width of a stroke with edges of its own
+const SHARP_FROM = 30; // least size of a piece with soft edges
 
-const PRIOR = 1.5; // how much better the rarer of dark and light reads as ink
-const PAGE = 0.85; // of its box that a page fills
-const WRITTEN_ON = 4; // squared widths of what is written on a page
-const WRITTEN = 6; // squared widths: an elongation from which more is no better
+const PRIOR = 1.5; // factor by which the commoner of dark and light must score higher to be ink
+const PAGE = 0.85; // least share of its box that a page fills
+const WRITTEN_ON = 4; // squared widths: least elongation of writing on a page
+const WRITTEN = 6; // squared widths: elongation beyond this scores no higher
 
 /**
  * Return the strokes of the only digit in a view: its ink (0 to 1, float32), its core (a mask) and
@@ -60,17 +60,17 @@ function findStrokes(view) {
   const quiet = calm(view);
   const dark = flat(quiet);
   const light = flat(map(quiet, (value) => 1 - value));
-  // Ink is rarer than paper; but strokes have counters, and pages lie on tables.
+  // Ink is rarer than paper, but strokes enclose counters and pages lie on tables.
   const views = skewness(dark.data) <= 0 ? [dark, light] : [light, dark];
   const reading = better(...views.map((each) => attempt(inkOf(each))));
   if (reading instanceof NoDigit) throw reading;
   if (reading.several) {
-    throw new SeveralDigits("there is more than one digit; give each a picture of its own");
+    throw new SeveralDigits("there is more than one digit: crop the picture to one");
   }
   return reading;
 }
 
-/** Return a number below 0 where few values are far below the middle. */
+/** Return a number below 0 if few values lie far below the median. */
 function skewness(values) {
   const middle = median(values);
   let total = 0;
@@ -90,7 +90,7 @@ function attempt(ink) {
   }
 }
 
-/** Return the reading that looks written; `expected` is of the rarer ink. */
+/** Return the reading that looks more like writing; `expected` has the rarer ink. */
 function better(expected, other) {
   if (other instanceof NoDigit) return expected;
   if (expected instanceof NoDigit || isPage(expected, other)) return other;
@@ -98,7 +98,7 @@ function better(expected, other) {
   return other.score > PRIOR * expected.score ? other : expected;
 }
 
-/** Tell whether the outer shape is a rectangle, and the inner one is written on it. */
+/** Tell whether the outer shape is a rectangle with the inner one written on it. */
 function isPage(outer, inner) {
   if (inner.elongation < WRITTEN_ON) return false;
   const filled = filledHoles(outer.core);
@@ -109,7 +109,7 @@ function isPage(outer, inner) {
   );
 }
 
-/** Return a noisy view smoothed; smoothing a clean one would cost it its thinnest strokes. */
+/** Return a noisy view smoothed; smoothing a clean one would erase its thinnest strokes. */
 function calm(view) {
   const sigma = Math.min(1.2, Math.max(view.width, view.height) / 160);
   const smooth = gaussian(view, 1);
@@ -118,10 +118,10 @@ function calm(view) {
   return noise <= GRAIN || sigma < 0.3 ? view : gaussian(view, sigma);
 }
 
-/** Return the view as if evenly lit, where a parabola describes the light. */
+/** Return the view as if evenly lit, if a parabola describes the light; else unchanged. */
 function flat(view) {
   const { width, height } = view;
-  const step = Math.max(1, Math.trunc(Math.max(width, height) / 32)); // some pixels are enough
+  const step = Math.max(1, Math.trunc(Math.max(width, height) / 32)); // a sample is enough
   const [rows, values] = [[], []];
   for (let y = 0; y < height; y += step) {
     for (let x = 0; x < width; x += step) {
@@ -158,7 +158,7 @@ function surface(fit, width, height) {
   return values;
 }
 
-/** Return the place of a pixel along a side, -0.5 to 0.5. */
+/** Return a pixel's position along a side, -0.5 to 0.5. */
 function along(index, length) {
   return length > 1 ? index / (length - 1) - 0.5 : -0.5;
 }
@@ -167,7 +167,7 @@ function parabola(x, y) {
   return [1, x, y, x * x, x * y, y * y];
 }
 
-/** Fit rows to values, leaving out again and again what is off; it is ink. */
+/** Fit rows to values, repeatedly leaving out the outliers, which are ink. */
 function fitPaper(rows, values) {
   let [fit, spread] = [[], 0];
   let paper = rows.map(() => true);
@@ -181,7 +181,7 @@ function fitPaper(rows, values) {
   return { fit, spread };
 }
 
-/** Return the share of the light that is taken away at each pixel; about 0 on bare paper. */
+/** Return the share of light absorbed at each pixel; about 0 on bare paper. */
 function inkOf(view) {
   const window = Math.max(3, rint(PAPER_WINDOW * Math.max(view.width, view.height)));
   const paper = closing(view, window).data;
@@ -189,13 +189,13 @@ function inkOf(view) {
   for (let i = 0; i < data.length; i++) {
     data[i] = 1 - view.data[i] / Math.max(paper[i], DARKEST_PAPER);
   }
-  // Noise makes the closing a little too bright; most of the lighter half is bare paper.
+  // Noise makes the closing slightly too bright; most of the lighter half is bare paper.
   const bare = quantile(data, 0.25);
   for (let i = 0; i < data.length; i++) data[i] -= bare;
   return { ...view, data };
 }
 
-/** Return the standard deviation of bare paper, from the lightest quarter of the picture. */
+/** Return the standard deviation on bare paper, from the lightest quarter of the picture. */
 function noiseOf(ink) {
   return -quantile(ink.data, 0.05) / 0.97;
 }
@@ -205,7 +205,7 @@ function readInk(ink) {
   const visible = Math.max(LEAST_CONTRAST, NOISE_FACTOR * noise);
   const candidates = ink.data.filter((value) => value > visible);
   if (!candidates.length) {
-    throw new NoDigit(visible > LEAST_CONTRAST ? "there is only noise" : "the picture is blank");
+    throw new NoDigit(visible > LEAST_CONTRAST ? "only noise was found" : "the picture is blank");
   }
   const level = quantile(candidates, 0.95);
   const share = map(ink, (value) => value / level);
@@ -220,7 +220,7 @@ function readInk(ink) {
   return { ink: strength, core, elongation, several, score };
 }
 
-/** Return where ink is strong, or weaker but next to strong ink. */
+/** Return a mask of strong ink, and of weaker ink next to it. */
 function strokeMask(ink, level, visible) {
   const above = (least) => map(ink, (value) => value > Math.max(least, visible), Uint8Array);
   const mask = above(STRONG * level);
@@ -228,7 +228,7 @@ function strokeMask(ink, level, visible) {
   return mask;
 }
 
-/** Return a number for each pixel's piece of ink, and the pieces that may be strokes. */
+/** Return each pixel's piece number and the pieces that may be strokes. */
 function piecesOf(mask) {
   if (!mask.data.includes(0)) throw new NoDigit("the picture is blank");
   const inside = insideOfFrame(mask);
@@ -260,7 +260,7 @@ function measured({ label, area, depth, top, left, bottom, right }) {
   return { label, area, width, extent, elongation: area / width ** 2 };
 }
 
-/** Return the part of the labels in the piece's extent that is the piece. */
+/** Return the piece's mask in its extent. */
 function partOf(piece, labels) {
   return cut(labels, piece.extent, (label) => label === piece.label);
 }
@@ -271,7 +271,7 @@ function maskOf(pieces, labels) {
   return map(labels, (label) => isWanted[label], Uint8Array);
 }
 
-/** Drop bands of light: a pen's stroke rises to its darkness within its width, they do not. */
+/** Drop bands of light: unlike a pen's stroke, they do not darken fully within their width. */
 function sharp(pieces, labels, ink) {
   const isJudged = (piece) => piece.extent.size >= SHARP_FROM && piece.width >= SLOPING;
   if (!pieces.some(isJudged)) return pieces;
@@ -280,7 +280,7 @@ function sharp(pieces, labels, ink) {
   return pieces.filter((piece) => !isJudged(piece) || rise(piece, labels, slope) >= SOFT);
 }
 
-/** Return the darkness gained at the softer edges over a stroke's width. */
+/** Return the darkness gained over a stroke's width at its softer edges. */
 function rise(piece, labels, slope) {
   const part = partOf(piece, labels);
   const { top, left } = piece.extent;
@@ -330,14 +330,14 @@ function placeOf(side, n, i) {
   return side.start + n * side.line + i * side.step;
 }
 
-/** Return which share is set of the nth line from a side. */
+/** Return the share of set pixels in the nth line from a side. */
 function coverage(mask, side, n) {
   let covered = 0;
   for (let i = 0; i < side.length; i++) covered += mask.data[placeOf(side, n, i)];
   return covered / side.length;
 }
 
-/** Drop what encloses another piece: a frame, or a circle drawn around the digit. */
+/** Drop pieces that enclose another: a frame, or a circle drawn around the digit. */
 function withoutRings(found, labels) {
   const pieces = withoutSpecks(found);
   const isRing = (outer) => {
@@ -365,7 +365,7 @@ function withoutSpecks(pieces) {
   return pieces.filter((piece) => piece.extent.size >= SPECK * largest);
 }
 
-/** Drop what runs along or is cut off by the picture's edge, where something whole is left. */
+/** Drop pieces along or cut off by the picture's edge if a whole piece remains. */
 function whole(pieces, labels) {
   const page = new Extent(0, 0, labels.height, labels.width);
   const inside = pieces.filter((piece) => page.holds(piece.extent));
@@ -385,12 +385,12 @@ function runsAlongEdge(piece, labels) {
   return Math.max(...contacts) >= ALONG || contacts.filter((contact) => contact > 0).length > 1;
 }
 
-/** Return the pieces of the most prominent digit, and whether there is another. */
+/** Return the pieces of the most prominent digit, and whether there is another digit. */
 function oneDigit(pieces, labels) {
   const isWritten = (piece) => piece.elongation >= BLOT || piece.extent.size < JUDGED;
   const written = pieces.filter(isWritten);
-  const texture = "there is only texture, such as noise or a page of writing";
-  if (!written.length) throw new NoDigit("there are no strokes, only blots");
+  const texture = "only texture was found, such as noise or a page of writing";
+  if (!written.length) throw new NoDigit("only blots were found, no strokes");
   if (written.length > CROWD) throw new NoDigit(texture);
   const { joined, apart } = cluster(written, labels);
   const extent = around(joined);
@@ -398,7 +398,7 @@ function oneDigit(pieces, labels) {
   const isRival = (piece) => piece.extent.height >= RIVAL * extent.height;
   const several = apart.some(isRival) || isPair(joined, extent);
   if (extent.width > WIDEST * extent.height && !several) {
-    throw new NoDigit("what is there is too wide for a digit");
+    throw new NoDigit("the ink is too wide for one digit");
   }
   return { digit: joined, several };
 }
@@ -407,7 +407,7 @@ function around(pieces) {
   return pieces.map((piece) => piece.extent).reduce((all, extent) => all.union(extent));
 }
 
-/** Return the largest piece with all that stands near it, and the rest. */
+/** Return the largest piece with all pieces near it, and the other pieces. */
 function cluster(pieces, labels) {
   let joined = [highest(pieces, (piece) => piece.extent.size)];
   let apart = pieces.filter((piece) => !joined.includes(piece));
@@ -424,7 +424,7 @@ function cluster(pieces, labels) {
   return { joined: joined.filter((piece) => piece.area >= SPECK_AREA * largest), apart };
 }
 
-/** Return the least distance of each label's pixels to the pieces. */
+/** Return each label's shortest distance to the pieces. */
 function gapsTo(pieces, labels) {
   const distance = distancesTo(maskOf(pieces, labels)).data;
   const gaps = new Float32Array(labels.count + 1).fill(Infinity);
@@ -441,19 +441,19 @@ function lengthOf(pieces, labels) {
   return sum(mask.data) / meanWidth(mask);
 }
 
-/** Return the mean width of strokes: four times the mean depth, as in a long ribbon. */
+/** Return the mean width of strokes: four times the mean depth, as for a long ribbon. */
 function meanWidth(mask) {
   const depth = distances(padded(mask, 1)).data;
   let [total, area] = [0, 0];
   for (let i = 0; i < depth.length; i++) {
-    if (!depth[i]) continue; // outside of the mask
+    if (!depth[i]) continue; // outside the mask
     total += depth[i];
     area++;
   }
   return Math.max(1, 4 * (total / area - 0.5));
 }
 
-/** Tell whether a column of paper parts the pieces into two digits side by side. */
+/** Tell whether a column of paper separates the pieces into two digits side by side. */
 function isPair(pieces, extent) {
   const ordered = [...pieces].sort((one, two) => one.extent.left - two.extent.left);
   return ordered.some(
@@ -470,7 +470,7 @@ function areBeside(left, right, both) {
   );
 }
 
-/** Return the ink of the core and of what is connected with it nearby, all else 0. */
+/** Return the ink of the core and of connected pixels near it; 0 elsewhere. */
 function strengthOf(ink, core, fringe) {
   const reach = Math.max(1.5, REACH * extentOf(core).size);
   const distance = distancesTo(core).data;

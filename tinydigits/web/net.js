@@ -1,9 +1,10 @@
 // The net: convolutions on raw pixels, 0 to 255, in float32.
 
 /**
- * Return the function that takes 784 pixels and returns ten logits.
- * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base64}, of each
- *   layer its weights (outputs, inputs, kernel, kernel) and biases (outputs), little-endian float32
+ * Return a function that takes 784 pixels and returns ten logits.
+ * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base64}; weights
+ *   holds each layer's weights (outputs, inputs, kernel, kernel), then its biases (outputs), as
+ *   little-endian float32
  */
 function makeNet({ layers, weights }) {
   const numbers = new Float32Array(bytesOf(weights).buffer);
@@ -24,12 +25,12 @@ function bytesOf(base64) {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
-/** Return (outputs, side, side) of (inputs, side + kernel - 1, ...). */
+/** Return maps (outputs, side, side) of maps (inputs, side + kernel - 1, side + kernel - 1). */
 function convolved(maps, { inputs, outputs, kernel, relu, weight, bias }) {
   const side = maps.side - kernel + 1;
   const area = side * side;
   const data = new Float32Array(outputs * area);
-  const plane = new Float64Array(area); // sums are rounded once
+  const plane = new Float64Array(area); // so that sums are rounded only once
   for (let output = 0, n = 0; output < outputs; output++) {
     plane.fill(bias[output]);
     for (let input = 0; input < inputs; input++) {
@@ -50,7 +51,7 @@ function addShifted(plane, side, weight, maps, from) {
   }
 }
 
-/** Return the maximum of every 2x2 pixels, or the mean of all, or the maps as they are. */
+/** Return the maximum of each 2x2 pixels ("max"), the mean of all, or the maps unchanged. */
 function pooled({ side, data }, pool) {
   if (!pool) return { side, data };
   const window = pool === "max" ? 2 : side;

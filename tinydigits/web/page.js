@@ -1,13 +1,13 @@
-// What the page does: a drawing or a picture in, an answer with its probabilities out.
+// The page: reads a drawing or a picture, and shows the answer with its probabilities.
 
 const logits = makeNet(JSON.parse(element("net").textContent));
 globalThis.tinydigits = { logits, toMnist, softmax };
 
-const REST = 4; // a look within a stroke waits as many times as long as the last one took
+const REST = 4; // pause before a reading within a stroke, in durations of the last reading
 
 const field = drawingField(element("field"), changed);
 const rows = Array.from({ length: 10 }, (_, digit) => addRow(digit));
-let waiting = 0; // the timer of the next look
+let waiting = 0; // timer of the next reading
 let lastLook = { end: -Infinity, took: 0 };
 
 function element(id) {
@@ -24,7 +24,7 @@ function addRow(digit) {
   return { row, bar: track.appendChild(document.createElement("div")), share: row.insertCell() };
 }
 
-/** Show the drawing at once; look at it when it is done, or when there is time within a stroke. */
+/** Show the drawing at once; read it after a stroke, and within a stroke if there is time. */
 function changed(isDone) {
   const { isEmpty, canUndo } = field.state();
   field.render();
@@ -45,18 +45,21 @@ function look(isDone) {
   lastLook = { end: performance.now(), took: performance.now() - start };
 }
 
-/** Return what the net saw and its probabilities, or the reason why there is no digit. */
+/** Return the net's input and its probabilities, or the reason why there is no digit. */
 function read(bytes, width, height) {
   try {
     const pixels = toMnist(bytes, width, height);
     return { pixels, probabilities: softmax(logits(pixels)) };
   } catch (error) {
+    if (error instanceof SeveralDigits) {
+      return { reason: "More than one digit: draw one at a time, or crop the picture" };
+    }
     if (!(error instanceof NoDigit)) throw error;
     return { reason: `No digit: ${error.message}` };
   }
 }
 
-/** Show a result; screen readers are told it when the stroke is done. */
+/** Show a result; announce it to screen readers once the stroke is done. */
 function show({ pixels, probabilities, reason }, isDone) {
   const shares = probabilities ?? new Array(10).fill(0);
   const best = probabilities ? shares.indexOf(maximum(shares)) : -1;
@@ -83,13 +86,13 @@ function showSeen(pixels) {
   element("seen").getContext("2d").putImageData(image, 0, 0);
 }
 
-/** Show a picture file and look at it, the colours as they are in the file. */
+/** Show a picture file and read it, without converting its colours. */
 async function openPicture(file) {
   if (!file) return;
   try {
     field.show(await createImageBitmap(file, { colorSpaceConversion: "none" }));
   } catch {
-    show({ reason: "This is no picture that the browser can open; try PNG or JPEG" }, true);
+    show({ reason: "The browser cannot open this file: try a PNG or JPEG picture" }, true);
   }
 }
 
@@ -117,7 +120,7 @@ element("clear").addEventListener("click", field.clear);
 element("open").addEventListener("click", pick);
 element("file").addEventListener("change", ({ target }) => {
   openPicture(target.files[0]);
-  target.value = ""; // so that the same file can be opened again
+  target.value = ""; // lets the user open the same file again
 });
 addEventListener("keydown", pressed);
 addEventListener("paste", (event) => openPicture(event.clipboardData.files[0]));
@@ -128,7 +131,7 @@ addEventListener("drop", (event) => {
   openPicture(event.dataTransfer.files[0]);
 });
 
-// The drawing is redrawn when its size, the screen's pixels or the colours change.
+// Redraw when the field's size, the screen's resolution or the colour scheme changes.
 new ResizeObserver(field.render).observe(element("field"));
 addEventListener("resize", field.render);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", field.render);

@@ -18,7 +18,7 @@ class Extent {
     );
   }
 
-  /** Tell whether the other box lies inside, touching no side. */
+  /** Tell whether the other box lies inside without touching a side. */
   holds(other) {
     return (
       this.top < other.top &&
@@ -29,7 +29,7 @@ class Extent {
   }
 }
 
-/** Return the box around what is set; something is. */
+/** Return the box around the set pixels; there is at least one. */
 function extentOf(mask) {
   let [top, left, bottom, right] = [mask.height, mask.width, 0, 0];
   for (let y = 0, i = 0; y < mask.height; y++) {
@@ -44,7 +44,7 @@ function extentOf(mask) {
   return new Extent(top, left, bottom, right);
 }
 
-/** Return the part of a grid in an extent, its values changed. */
+/** Return the part of a grid in an extent, with change(value) for each value. */
 function cut(grid, extent, change, Type = Uint8Array) {
   const { width, height } = extent;
   const data = new Type(width * height);
@@ -66,7 +66,7 @@ function padded(grid, room) {
   return { width, height, data };
 }
 
-/** Call visit(index) for the neighbours inside the grid: 8, or 4 without the diagonals. */
+/** Call visit(index) for the pixel and its 8 neighbours in the grid, or 4 without diagonals. */
 function eachNeighbour(grid, index, withDiagonals, visit) {
   const { width, height } = grid;
   const x = index % width;
@@ -80,7 +80,7 @@ function eachNeighbour(grid, index, withDiagonals, visit) {
   }
 }
 
-/** Spread from the seeds (indices) over what is set; give label to each pixel reached. */
+/** Label each set pixel that is connected with the seeds (indices) and has no label yet. */
 function flood(mask, seeds, labels, label, withDiagonals) {
   const waiting = [];
   const reach = (index) => {
@@ -92,7 +92,7 @@ function flood(mask, seeds, labels, label, withDiagonals) {
   while (waiting.length) eachNeighbour(mask, waiting.pop(), withDiagonals, reach);
 }
 
-/** Return a grid with the number of each pixel's connected piece, from 1; 0 where none is. */
+/** Return a grid with the number of each pixel's connected piece, from 1; 0 outside of pieces. */
 function labelled(mask) {
   const data = new Int32Array(mask.data.length);
   let count = 0;
@@ -102,7 +102,7 @@ function labelled(mask) {
   return { width: mask.width, height: mask.height, data, count };
 }
 
-/** Return the part of the mask that is connected with the seeds, a part of it. */
+/** Return the part of the mask that is connected with the seeds, which are part of the mask. */
 function connected(mask, seeds) {
   const data = new Uint8Array(mask.data.length);
   flood(mask, indices(seeds), data, 1, true);
@@ -115,7 +115,7 @@ function indices(mask) {
   return found;
 }
 
-/** Return the mask with all that the outside cannot reach through sides of pixels. */
+/** Return the mask with its holes filled, as seen from outside without diagonal steps. */
 function filledHoles(mask) {
   const empty = padded(map(mask, (isSet) => 1 - isSet, Uint8Array), 1);
   const { width, height } = empty;
@@ -129,7 +129,7 @@ function filledHoles(mask) {
   return cut({ width, height, data: outside }, inner, (isOutside) => 1 - isOutside);
 }
 
-/** Grow a mask in all eight directions, some pixels far, over what is set in another. */
+/** Grow a mask by some pixels in all eight directions, over set pixels of another. */
 function grow(mask, within, pixels) {
   let edge = indices(mask);
   for (let step = 0; step < pixels; step++) {
@@ -144,16 +144,16 @@ function grow(mask, within, pixels) {
   }
 }
 
-/** Tell whether the pixel's four sides do not all touch pixels of the mask. */
+/** Tell whether any of the pixel's four sides lies at the edge of the mask. */
 function isRim(mask, index) {
   let inside = 0;
   eachNeighbour(mask, index, false, (near) => (inside += mask.data[near]));
-  return inside < 5; // the pixel itself is counted
+  return inside < 5; // the pixel itself counts
 }
 
 /**
- * Return the exact Euclidean distance of each pixel to the nearest that is not set, float32.
- * Felzenszwalb and Huttenlocher, 2012: along the columns, then the lower envelope of parabolas.
+ * Return each pixel's Euclidean distance to the nearest pixel that is not set, float32.
+ * Felzenszwalb and Huttenlocher, 2012: along columns, then the lower envelope of parabolas.
  */
 function distances(mask) {
   const { width, height } = mask;
@@ -172,7 +172,7 @@ function distances(mask) {
   return { width, height, data };
 }
 
-/** Return the squared distance to the nearest zero of the same column. */
+/** Return each pixel's squared distance to the nearest zero in its column. */
 function distancesInColumns({ width, height, data }) {
   const far = width + height;
   const distance = new Int32Array(data.length);
@@ -186,7 +186,7 @@ function distancesInColumns({ width, height, data }) {
   return distance;
 }
 
-/** Find which parabola x² + height is lowest where: the nth, at places[n], from starts[n] on. */
+/** Find the lowest of the parabolas x² + height: the nth, at places[n], from starts[n] on. */
 function envelope(heights, places, starts) {
   let last = 0;
   places[0] = 0;
@@ -200,7 +200,7 @@ function envelope(heights, places, starts) {
   starts[last + 1] = Infinity;
 }
 
-/** Return where the parabola at x becomes lower than another one before it. */
+/** Return where the parabola at x becomes lower than another before it. */
 function meeting(heights, other, x) {
   return (heights[x] + x * x - heights[other] - other * other) / (2 * (x - other));
 }
