@@ -81,11 +81,16 @@ def test_numbered_pictures_come_in_the_order_of_their_numbers(
         assert [Path(file).stem for file in files] == ["0", "1", "2", "10"]
 
 
-def test_a_reader_that_has_enough_gets_no_traceback() -> None:
-    command = [sys.executable, "-m", "tinydigits", "predict", *["scans"] * 30]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", [["predict", *["scans"] * 30], ["--help"], ["--version"]])
+def test_a_reader_that_has_enough_gets_no_traceback(arguments: list[str], unbuffered: str) -> None:
+    # Buffered, the closed pipe is met when all is printed; unbuffered, at the first line.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": unbuffered}
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        [sys.executable, "-m", "tinydigits", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
     ) as process:
         assert process.stdout is not None
         assert process.stderr is not None
@@ -179,7 +184,7 @@ def static() -> Image.Image:
         (lambda: encoded(Image.new("1", (20_000, 9_000))), "too large: expected at most 89"),
         (lambda: encoded(Image.new("1", (20_000, 5_000))), "too large: expected at most 89"),
         (lambda: encoded(Image.new("L", (90, 90), 255)), "the picture is blank"),
-        (lambda: encoded(static()), "there is only"),
+        (lambda: encoded(static()), "only "),
         (lambda: encoded(side_by_side(4, 2, 40)), "there is more than one digit"),
     ],
 )
@@ -202,13 +207,13 @@ def test_a_phones_picture_with_a_second_one_inside_is_read(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gone.png"], "gone.png: No such file or directory; expected a whole picture file"),
-        (["*.bmp"], "no file fits *.bmp: expected a pattern such as"),
-        (["empty"], "empty holds no picture: expected files such as .png or .jpg"),
+        (["gone.png"], "gone.png: No such file or directory; expected a complete picture file"),
+        (["*.bmp"], "no file matches *.bmp: expected a pattern such as"),
+        (["empty"], "empty contains no pictures: expected files such as .png or .jpg"),
         (["scans", "--model", "gone.pth"], "there is no gone.pth: expected"),
         (["scans", "--model", "scans/0.png"], "scans/0.png is not a PyTorch file"),
         (["scans", "--save-inputs", "scans/0.png"], "cannot write scans/0.png/0000-0.png"),
-        ([], "no picture given: expected files, folders, patterns, or - for stdin"),
+        ([], "no picture given: expected files, folders, patterns, or - for standard input"),
     ],
 )
 def test_wrong_arguments_get_one_line(

@@ -335,7 +335,7 @@ def test_a_page_of_text_is_no_digit() -> None:
     ],
 )
 def test_arrays_that_are_no_picture_are_refused(array: npt.NDArray[np.generic]) -> None:
-    with pytest.raises(InputError, match="is no picture: expected numbers of shape"):
+    with pytest.raises(InputError, match="is not a picture: expected numbers of shape"):
         from_array(array)
 
 

@@ -1,4 +1,4 @@
-"""Pictures: from any picture of a digit to what the net reads in it."""
+"""Reading: prepare any picture of a digit for the net, and predict the digit."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""From files to lines: what ``tinydigits predict`` does."""
+"""The command ``tinydigits predict``: one line for each picture."""
 
 import io
 import json
@@ -22,14 +22,18 @@ from tinydigits.reading.prediction import Prediction, answer
 
 Pixels = npt.NDArray[np.uint8]
 
-BATCH = 64  # pictures answered at once: lines appear in time, and the net still works in bulk
-TOP = 3  # answers listed in --json
+BATCH = 64  # pictures at a time: lines appear promptly, and the net still works in bulk
+TOP = 3  # most probable digits that --json lists
 
 
 def read(names: tuple[str, ...], *, model: str, as_json: bool, inputs: Path | None) -> int:
-    """Print the digit in each picture; return 0, or 1 where some and 2 where none was answered.
+    """Print the digit in each picture; return 0 if all were answered, 1 if some, 2 if none.
 
-    A picture that cannot be answered gets a line on standard error, and the rest go on.
+    A picture that cannot be answered gets a line on standard error, and the rest continue. The
+    folder ``inputs`` receives the 28x28 pixels that the net saw.
+
+    Raises:
+        InputError: no picture is given, there is no such model, or ``inputs`` cannot be written.
     """
     files = pictures.find(names)
     net = load(model)
@@ -48,11 +52,11 @@ def read(names: tuple[str, ...], *, model: str, as_json: bool, inputs: Path | No
 
 
 def inputs_of(files: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
-    """Yield each file with its digit in MNIST's format.
+    """Yield each file with its digit in MNIST's format, uint8 (28, 28).
 
-    A picture without one gets a line on standard error and is passed over.
+    A file that cannot be read as one digit gets a line on standard error and is skipped.
     """
-    # A bar for what takes long: a batch is answered before one could be seen.
+    # A single batch is answered before a progress bar could be seen.
     hide = None if len(files) > BATCH else True
     for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=hide):
         try:
@@ -86,7 +90,7 @@ def _json(file: str, prediction: Prediction) -> str:
 
 
 def _place(folder: Path, file: str, number: int) -> Path:
-    """Return a name in the folder: numbered, since two folders may hold files of the same name."""
+    """Return a file name in the folder, numbered in case two pictures have the same name."""
     return folder / f"{number:04}-{'stdin' if file == pictures.STDIN else Path(file).stem}.png"
 
 

@@ -1,7 +1,7 @@
-"""Any picture of a digit, brought to MNIST's format: 28x28 pixels, white on black.
+"""Convert any picture of a digit to MNIST's format: 28x28 pixels, white on black.
 
-The picture is made upright, opaque and grey; `ink` finds the digit's ink in it, looking closer
-where the digit is small; the ink is scaled to 20 pixels and centred as MNIST's was.
+The picture is made upright, opaque and grey. `ink` finds the digit's ink, and looks again more
+closely if the digit is small. The ink is scaled to 20 pixels and centred as in MNIST.
 """
 
 import math
@@ -21,26 +21,27 @@ from tinydigits.reading.ink import BLOT, Floats, Strokes, extent_of, find_stroke
 
 Box = tuple[int, int, int, int]  # left, upper, right and lower, as Pillow counts
 
-VIEW = 256  # pixels of a view's longer side: a digit that fills it can be measured well
-LOOKS = 5  # at most; each shows at least CLOSER times the size of the one before
+VIEW = 256  # pixels of a view's longer side: enough to measure a digit that fills it
+LOOKS = 5  # at most; each magnifies at least CLOSER times more than the one before
 CLOSER = 1.6
-MARGIN = 0.3  # of the digit's size, left around it
-LEAST_SIZE = 4  # pixels of the smallest digit that can be told from a dot ...
-LEAST_SHARE = 0.02  # ... and of the picture's longer side: smaller are specks
+MARGIN = 0.3  # around the digit, as a share of its size
+LEAST_SIZE = 4  # pixels: anything smaller cannot be told from a dot ...
+LEAST_SHARE = 0.02  # ... and of the picture's longer side: anything smaller is a speck
 
-THINNEST = 1.6  # pixels of 20: 97 % of MNIST's strokes are wider
-THICKENED = 2.2  # pixels of 20 that thinner strokes are given
+THINNEST = 1.6  # pixels in a digit of 20: 97 % of MNIST's strokes are wider
+THICKENED = 2.2  # pixels in a digit of 20: the width that thinner strokes get
 
 
 def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
-    """Return the digit in a picture as MNIST would show it: (28, 28) uint8, white on black.
+    """Return the digit in a picture in MNIST's format: uint8 (28, 28), white on black.
 
-    Takes any mode of Pillow's, dark on light or light on dark. The longer side of the digit
-    becomes 20 pixels and its centre of mass moves to index (14, 14), as in MNIST. Strokes too thin
-    for that size are thickened instead of fading.
+    Accepts any Pillow mode, dark on light or light on dark. The longer side of the digit becomes
+    20 pixels and its centre of mass moves to index (14, 14), as in MNIST. Strokes too thin for
+    that size are thickened, so that they do not fade.
 
     Raises:
-        NoDigit: the picture holds no digit, or (SeveralDigits) more than one.
+        NoDigit: the picture contains no digit.
+        SeveralDigits: the picture contains more than one digit.
     """
     picture = _grey(_opaque(ImageOps.exif_transpose(image)))
     box = (0, 0, *picture.size)
@@ -58,8 +59,8 @@ def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
 def from_array(array: npt.ArrayLike) -> Image.Image:
     """Return an array as a picture.
 
-    Takes (H, W), or (H, W, 1), (H, W, 3) and (H, W, 4) for grey, RGB and RGBA; truth values,
-    integers, or floats, of any range.
+    Accepts (H, W) or (H, W, 1) for grey, (H, W, 3) for RGB and (H, W, 4) for RGBA, as booleans,
+    integers or floats of any range.
 
     Raises:
         InputError: the array has another shape or type, or is empty.
@@ -83,19 +84,19 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return numbers of any type and range as 0 to 255."""
+    """Return numbers of any type and range as uint8, 0 to 255."""
     finite = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
-    finite = finite.clip(-1e30, 1e30)  # nobody's picture; but sums of more overflow
+    finite = finite.clip(-1e30, 1e30)  # no real picture has more, and larger sums overflow
     finite -= min(0, finite.min())
     top = finite.max()
-    # Numbers end at 1 or fill whole bits: 8, or what a camera has of 16.
+    # White is 1, or the largest number of 8 bits, or of as many as a camera uses.
     white = 1 if top <= 1 else 2.0 ** max(8, math.ceil(math.log2(top + 1))) - 1
     levels: npt.NDArray[np.uint8] = np.rint(finite * (255 / white)).astype(np.uint8)
     return levels
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
-    """Return an RGBA picture laid on white or black, whichever shows what can be seen in it."""
+    """Return an RGBA picture on white or on black, whichever contrasts with its content."""
     alpha = np.asarray(image.getchannel("A"))
     grey = np.asarray(image.convert("L"))
     is_dark = np.median(grey[alpha >= alpha.max() / 2]) < 128
@@ -104,9 +105,9 @@ def _on_paper(image: Image.Image) -> Image.Image:
 
 
 def _grey(image: Image.Image) -> Image.Image:
-    """Return one channel: along the direction in which the picture's colours differ most.
+    """Return one channel, along the direction in which the picture's colours vary most.
 
-    Brightness alone would lose red ink on green paper; for black ink on white paper the first
+    Brightness alone would lose red ink on green paper. For black ink on white paper, the first
     principal component of the colours is the brightness.
     """
     if image.mode == "L":
@@ -120,7 +121,7 @@ def _grey(image: Image.Image) -> Image.Image:
 
 
 def _view(picture: Image.Image, box: Box) -> Floats:
-    """Return a part of the picture, brightness 0 to 1, its longer side at most VIEW pixels."""
+    """Return a part of the picture: brightness 0 to 1, longer side at most VIEW pixels."""
     scale = min(1, VIEW / max(_sides(box)))
     size = tuple(max(1, round(side * scale)) for side in _sides(box))
     view = picture.resize((size[0], size[1]), Resampling.BOX, box=box)
@@ -134,7 +135,7 @@ def _sides(box: Box) -> tuple[int, int]:
 
 
 def _around(digit: Strokes, box: Box) -> Box:
-    """Return the part of the picture around the digit that was found in the view of ``box``."""
+    """Return the part of the picture around the digit found in the view of ``box``."""
     scale = max(_sides(box)) / max(digit.core.shape)
     found = extent_of(digit.core)
     margin = max(2, MARGIN * found.size)
@@ -154,8 +155,8 @@ def _refuse_dots(digit: Strokes, box: Box, picture: Image.Image) -> None:
 
 
 def _thickened(digit: Strokes) -> Floats:
-    """Return the ink, its strokes thickened where they are thinner than MNIST's."""
-    pixel = extent_of(digit.core).size / BOX  # of the result, in pixels of the view
+    """Return the ink, with its strokes thickened if they are thinner than MNIST's."""
+    pixel = extent_of(digit.core).size / BOX  # a pixel of the result, in pixels of the view
     width = mean_width(digit.core) / pixel
     if width >= THINNEST:
         return digit.ink
@@ -168,20 +169,20 @@ def _thickened(digit: Strokes) -> Floats:
 
 
 def _fit(ink: Floats) -> npt.NDArray[np.uint8]:
-    """Return ink (H, W) in MNIST's frame."""
-    pixel = extent_of(ink > 0).size / BOX  # of the result, in pixels of the view
+    """Return ink (H, W) in MNIST's frame, uint8 (28, 28)."""
+    pixel = extent_of(ink > 0).size / BOX  # a pixel of the result, in pixels of the view
     top, bottom = _ends(ink.max(axis=1), pixel)
     left, right = _ends(ink.max(axis=0), pixel)
     scale = BOX / max(bottom - top, right - left)
     height, width = (max(1, round(side * scale)) for side in (bottom - top, right - left))
-    # Lanczos gives back some of the sharpness that enlarging or blur has cost.
+    # Lanczos restores some of the sharpness lost to enlarging or blur.
     field = Image.fromarray(ink)
     small = np.asarray(
         field.resize((width, height), Resampling.LANCZOS, box=(left, top, right, bottom))
     )
     box = np.zeros((1, BOX, BOX), np.uint8)
     row, column = (BOX - height) // 2, (BOX - width) // 2
-    # Ink as dark as the digit's is white; Lanczos shoots over it, and a hairline stays below.
+    # Full ink becomes white; Lanczos overshoots it, and a hairline stays below it.
     white = min(1, small.max())
     box[0, row : row + height, column : column + width] = np.rint(255 * (small / white).clip(0, 1))
     centred: npt.NDArray[np.uint8] = frame.centre(box)[0]
@@ -189,15 +190,15 @@ def _fit(ink: Floats) -> npt.NDArray[np.uint8]:
 
 
 def _ends(profile: Floats, pixel: float) -> tuple[float, float]:
-    """Return where the ink begins and ends along an axis, to a fraction of the view's pixels."""
+    """Return where the ink begins and ends along an axis, to a fraction of a view's pixel."""
     return _start(profile, pixel), len(profile) - _start(profile[::-1], pixel)
 
 
 def _start(profile: Floats, pixel: float) -> float:
-    """Return where the ink rises to half of what it is half a pixel of the result further in.
+    """Return the first place with half as much ink as half a pixel of the result further in.
 
-    There lies the outer edge of MNIST's outermost pixels, however faint, after any enlargement; of
-    a pen's stroke it is the middle of the edge.
+    In an enlarged MNIST digit, this is the outer edge of the outermost pixels, however faint they
+    are. In a pen stroke, it is the middle of the edge.
     """
     place = np.arange(len(profile))
     inner = np.interp(place + max(pixel / 2 - 0.5, 0), place, profile)

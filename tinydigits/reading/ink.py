@@ -1,10 +1,10 @@
-"""The strokes of one digit in a grey picture, whatever the paper, the light and what lies around.
+"""Find the strokes of one digit in a grey picture, whatever the paper, light and surroundings.
 
-Ink is what is darker, or on dark ground lighter, than the paper near it. The paper's brightness
-under the ink is a parabola through the picture for even light, then a morphological closing: it
-fills what is narrower than its window and follows what is wider, so that shadows count as paper
-even where their edges are hard. Dividing by the paper leaves the share of light that the ink takes
-away, which no longer depends on the light. Connected pieces of ink are then kept or dropped by
+Ink is darker than the paper near it or, on dark ground, lighter. The paper's brightness under the
+ink is estimated in two steps: a parabola for even light, then a morphological closing. The closing
+fills what is narrower than its window and follows what is wider, so shadows count as paper even if
+their edges are hard. Dividing by the paper's brightness leaves the share of light that the ink
+absorbs, which does not depend on the light. Connected pieces of ink are then kept or dropped by
 their shapes.
 """
 
@@ -22,50 +22,50 @@ Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
-DIAGONALS = np.ones((3, 3))  # pixels that touch at a corner belong together
-QUARTILE = 0.3186  # of the absolute value of a standard normal number
+DIAGONALS = np.ones((3, 3))  # pixels that touch at a corner are connected
+QUARTILE = 0.3186  # lower quartile of the absolute value of a standard normal variable
 
-# Of ink and paper, as shares of the paper's brightness.
-GRAIN = 0.004  # noise that deserves smoothing: above what rounding to 8 bits leaves
-UNEVEN = 0.06  # off the parabola: more is no even light, and left to the closing
+# Ink and paper, as shares of the paper's brightness.
+GRAIN = 0.004  # noise above this is smoothed; rounding to 8 bits leaves less
+UNEVEN = 0.06  # distance from the parabola: more is uneven light, left to the closing
 PAPER_WINDOW = 0.35  # of the view's longer side: wider than strokes, narrower than shadows
-DARKEST_PAPER = 32 / 255  # division by less would blow up noise
-LEAST_CONTRAST = 0.06  # fainter ink is not told from stains
-NOISE_FACTOR = 5  # standard deviations of the paper's noise that ink must exceed
+DARKEST_PAPER = 32 / 255  # division by less would amplify noise
+LEAST_CONTRAST = 0.06  # fainter ink cannot be told from stains
+NOISE_FACTOR = 5  # ink exceeds this many standard deviations of the paper's noise
 
-# Of ink, as shares of the digit's own contrast.
-STRONG = 0.45  # what makes a stroke
-WEAK = 0.3  # what may bridge a gap in a stroke thinner than a pixel
-FRINGE = 0.08  # where its anti-aliasing ends
+# Ink, as shares of the digit's own contrast.
+STRONG = 0.45  # ink that makes a stroke
+WEAK = 0.3  # ink that may bridge a gap in a stroke thinner than a pixel
+FRINGE = 0.08  # where a stroke's anti-aliasing ends
 SOFT = 0.5  # darkness gained over a stroke's width: pens gain more, bands of light less
 
-# Of shapes, as shares of the longer side. MNIST's digits were measured on its training half.
-SPECK = 0.08  # of the largest piece: anything shorter is no stroke
-SPECK_AREA = 0.01  # of the largest piece's
-JOIN = 0.2  # of what they make together: widest gap between the strokes of one digit
-REACH = 0.12  # from a stroke, how far its faint parts are looked for
-BLOT = 1.25  # area in squared widths: a square has 1, the fattest 6 of 4,000 digits 1.3
+# Shapes, as shares of the longer side. MNIST's figures are those of its training digits.
+SPECK = 0.08  # of the largest piece: anything shorter is not a stroke
+SPECK_AREA = 0.01  # of the largest piece's area
+JOIN = 0.2  # of their joint size: the widest gap between the strokes of one digit
+REACH = 0.12  # how far from a stroke its faint parts are searched for
+BLOT = 1.25  # area in squared widths: a square has 1, the fattest 6 among 4,000 digits 1.3
 TANGLE = 5  # length of all strokes together: MNIST's longest digit has 3.5
-CROWD = 60  # pieces, specks left out: no digit was ever written in as many
-LEAST_WHOLE = 0.06  # of the view: smaller pieces do not outdo what the edge cuts off
-CUT_OFF = 0.5  # of a piece at the edge: something whole and this large is meant instead
-ALONG = 0.4  # of the picture's side: what touches as much is an edge of paper or light
-LINED = 0.7  # of the picture's side that a frame covers
-RIVAL = 0.45  # of the digit's height: what stands apart and is as tall is another digit
-BESIDE = 0.6  # of the height: both parts of a pair side by side are at least as tall
-APART = 0.12  # of the height: the least gap in such a pair, or ...
-WIDE = 1.35  # ... the least width of the pair, in heights
+CROWD = 60  # pieces, without specks: no digit is written in as many
+LEAST_WHOLE = 0.06  # of the view: smaller whole pieces do not replace those cut off by the edge
+CUT_OFF = 0.5  # of a piece at the edge: a whole piece this large replaces it
+ALONG = 0.4  # of the picture's side: a piece that touches this much is an edge of paper or light
+LINED = 0.7  # share of the picture's side that a frame covers
+RIVAL = 0.45  # of the digit's height: a separate piece this tall is another digit
+BESIDE = 0.6  # of the height: both digits of a side-by-side pair are at least this tall
+APART = 0.12  # of the height: the smallest gap in such a pair, or ...
+WIDE = 1.35  # ... the smallest width of the pair, in heights
 WIDEST = 2.0  # width of MNIST's widest digit, in heights
 
-# In pixels: shapes are not judged where they are too small to be seen.
-JUDGED = 16  # size from which a piece may be called a blot
-SLOPING = 4  # width from which a stroke has edges of its own, and not only a ridge
-SHARP_FROM = 30  # size from which an edge may be called soft
+# In pixels: shapes too small to be seen are not judged.
+JUDGED = 16  # size from which a piece can be called a blot
+SLOPING = 4  # width from which a stroke has edges, not only a ridge
+SHARP_FROM = 30  # size from which an edge can be called soft
 
-PRIOR = 1.5  # how much better the rarer of dark and light reads as ink
-PAGE = 0.85  # of its box that a page fills; an ellipse, such as a filled 0, has 0.79
-WRITTEN_ON = 4  # squared widths of what is written on a page; 98 % of MNIST's counters have less
-WRITTEN = 6  # squared widths: an elongation from which more is no better
+PRIOR = 1.5  # how many times better the commoner of dark and light must score to be the ink
+PAGE = 0.85  # share of its box that a page fills; an ellipse, such as a filled 0, has 0.79
+WRITTEN_ON = 4  # least elongation of ink on a page; 98 % of MNIST's counters have less
+WRITTEN = 6  # elongation above which more is no better
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Strokes:
     """One digit in a view of (H, W) pixels."""
 
     ink: Floats
-    """Strength of the digit's ink, 0 to 1; 0 outside of it."""
+    """Strength of the digit's ink, 0 to 1; 0 elsewhere."""
     core: Mask
     """Where the ink is strong."""
     elongation: float
@@ -82,16 +82,17 @@ class Strokes:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a view holds if ink is darker than paper, or lighter."""
+    """The digit found in a view if the ink is taken to be dark, or to be light."""
 
     strokes: Strokes
     several: bool
+    """Whether there is more than one digit."""
     score: float
-    """How much it looks written."""
+    """How much it looks like writing; higher is better."""
 
 
 class Extent(NamedTuple):
-    """A box of pixels; bottom and right lie outside."""
+    """A box of pixels; bottom and right are exclusive."""
 
     top: int
     left: int
@@ -100,31 +101,31 @@ class Extent(NamedTuple):
 
     @property
     def part(self) -> tuple[slice, slice]:
-        """The rows and columns, to index an array with."""
+        """The box's rows and columns, for indexing an array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
     def height(self) -> int:
-        """Rows."""
+        """Number of rows."""
         return self.bottom - self.top
 
     @property
     def width(self) -> int:
-        """Columns."""
+        """Number of columns."""
         return self.right - self.left
 
     @property
     def size(self) -> int:
-        """The longer side."""
+        """The longer side, in pixels."""
         return max(self.height, self.width)
 
     def union(self, *others: "Extent") -> "Extent":
-        """Return the box around all of them."""
+        """Return the smallest box around all of them."""
         boxes = np.array([self, *others])
         return Extent(*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist())
 
     def holds(self, other: "Extent") -> bool:
-        """Tell whether the other box lies inside, touching no side."""
+        """Return whether the other box lies inside, touching no side."""
         return (
             self.top < other.top
             and self.left < other.left
@@ -134,7 +135,7 @@ class Extent(NamedTuple):
 
 
 def extent_of(mask: Mask) -> Extent:
-    """Return the box around what is set in (H, W); something is."""
+    """Return the box around the set pixels of a mask (H, W); at least one is set."""
     rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
     return Extent(rows.start, columns.start, rows.stop, columns.stop)
 
@@ -146,7 +147,7 @@ class Piece(NamedTuple):
     extent: Extent
     area: int
     width: float
-    """Of its widest stroke."""
+    """Width of its widest stroke, in pixels."""
 
     @property
     def elongation(self) -> float:
@@ -154,21 +155,21 @@ class Piece(NamedTuple):
         return self.area / self.width**2
 
     def least(self, values: Floats, labels: Labels) -> float:
-        """Return the least of the values (H, W) at the piece's pixels."""
+        """Return the smallest of the values (H, W) at the piece's pixels."""
         part = self.extent.part
         return float(values[part][labels[part] == self.label].min())
 
 
 def find_strokes(view: Floats) -> Strokes:
-    """Return the strokes of the only digit in a grey view (H, W) of brightness 0 to 1.
+    """Return the strokes of the only digit in a grey view (H, W), brightness 0 to 1.
 
     Raises:
-        NoDigit: there is none.
+        NoDigit: there is no digit.
         SeveralDigits: there is more than one.
     """
     calm = _calm(view)
     dark, light = _flat(calm), _flat(1 - calm)
-    # Ink is rarer than paper; but strokes have counters, and pages lie on tables.
+    # Ink is rarer than paper, but strokes enclose counters and pages lie on tables.
     rarer_is_dark = ((dark - np.median(dark)) ** 3).sum() <= 0
     views = (dark, light) if rarer_is_dark else (light, dark)
     reading = _better(*(_attempt(_ink(each)) for each in views))
@@ -187,7 +188,7 @@ def _attempt(ink: Floats) -> Reading | NoDigit:
 
 
 def _better(expected: Reading | NoDigit, other: Reading | NoDigit) -> Reading | NoDigit:
-    """Return the reading that looks written; ``expected`` is of the rarer ink."""
+    """Return the reading that looks like writing; ``expected`` is that of the rarer ink."""
     if isinstance(other, NoDigit) or isinstance(expected, NoDigit):
         return expected if isinstance(other, NoDigit) else other
     if _is_page(expected.strokes, other.strokes):
@@ -198,7 +199,7 @@ def _better(expected: Reading | NoDigit, other: Reading | NoDigit) -> Reading | 
 
 
 def _is_page(outer: Strokes, inner: Strokes) -> bool:
-    """Tell whether the outer shape is a rectangle, and the inner one is written on it."""
+    """Return whether the outer shape is a rectangle with the inner one written on it."""
     filled = ndimage.binary_fill_holes(outer.core)
     return bool(
         inner.elongation >= WRITTEN_ON
@@ -208,7 +209,7 @@ def _is_page(outer: Strokes, inner: Strokes) -> bool:
 
 
 def _calm(view: Floats) -> Floats:
-    """Return a noisy view smoothed; smoothing a clean one would cost it its thinnest strokes."""
+    """Return the view, smoothed if it is noisy: a clean one would lose its thinnest strokes."""
     sigma = min(1.2, max(view.shape) / 160)
     grain = np.abs(view - ndimage.gaussian_filter(view, 1))
     noise = float(np.quantile(grain, 0.25)) / QUARTILE
@@ -219,18 +220,18 @@ def _calm(view: Floats) -> Floats:
 
 
 def _flat(view: Floats) -> Floats:
-    """Return the view as if evenly lit, where a parabola describes the light."""
+    """Return the view as if evenly lit, or unchanged if a parabola does not fit its light."""
     height, width = view.shape
     y, x = np.mgrid[-0.5 : 0.5 : height * 1j, -0.5 : 0.5 : width * 1j].astype(np.float32)
     terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=-1)
-    step = max(1, max(view.shape) // 32)  # some thousand pixels are enough
+    step = max(1, max(view.shape) // 32)  # a few thousand pixels are enough
     some, brightness = terms[::step, ::step].reshape(-1, 6), view[::step, ::step].ravel()
     paper = np.ones(len(brightness), bool)
     for _ in range(5):
         fit, *_ = np.linalg.lstsq(some[paper], brightness[paper], rcond=None)
         off = np.abs(brightness - some @ fit)
         spread = 1.4826 * np.median(off)
-        paper = off <= 2.5 * spread + 0.005  # ink is off; half a grey level is not
+        paper = off <= 2.5 * spread + 0.005  # ink counts as off; half a grey level does not
     if spread > UNEVEN * np.median(brightness):
         return view
     light = terms @ fit
@@ -239,7 +240,7 @@ def _flat(view: Floats) -> Floats:
 
 
 def _ink(view: Floats) -> Floats:
-    """Return the share of the light that is taken away at each pixel; about 0 on bare paper."""
+    """Return the share of light absorbed at each pixel; about 0 on bare paper."""
     window = max(3, round(PAPER_WINDOW * max(view.shape)))
     paper = ndimage.grey_closing(view, (window, window), mode="nearest")
     ink = 1 - view / np.maximum(paper, DARKEST_PAPER)
@@ -250,7 +251,8 @@ def _ink(view: Floats) -> Floats:
 
 def _noise(ink: Floats) -> float:
     """Return the standard deviation of bare paper, from the lightest quarter of the picture."""
-    # Of a normal distribution 0.97 lie between the fifth percentile and the 25th, which is 0.
+    # In a normal distribution, the fifth percentile lies 0.97 standard deviations below the 25th,
+    # which is 0 here.
     return float(-np.quantile(ink, 0.05)) / 0.97
 
 
@@ -283,7 +285,7 @@ def _stroke_mask(ink: Floats, level: float, visible: float) -> Mask:
 
 
 def _pieces(mask: Mask) -> tuple[Labels, list[Piece]]:
-    """Return a number for each pixel's piece of ink, and the pieces that may be strokes."""
+    """Return the label of each pixel's piece of ink, and the pieces that may be strokes."""
     if mask.all():
         raise NoDigit(messages.BLANK)
     mask = _inside_of_frame(mask)
@@ -299,7 +301,7 @@ def _pieces(mask: Mask) -> tuple[Labels, list[Piece]]:
 
 
 def _sharp(pieces: list[Piece], labels: Labels, ink: Floats) -> list[Piece]:
-    """Drop bands of light: a pen's stroke rises to its darkness within its width, they do not."""
+    """Drop bands of light: unlike a pen stroke, they do not reach full darkness in their width."""
     slope = ndimage.gaussian_gradient_magnitude(ink, 1)
     return [
         piece
@@ -311,7 +313,7 @@ def _sharp(pieces: list[Piece], labels: Labels, ink: Floats) -> list[Piece]:
 
 
 def _rise(piece: Piece, labels: Labels, slope: Floats) -> float:
-    """Return the darkness gained at the softer edges over a stroke's width."""
+    """Return the darkness gained over a stroke's width at its softer edges."""
     part = piece.extent.part
     mask = labels[part] == piece.label
     rim = mask & ~ndimage.binary_erosion(mask)
@@ -319,7 +321,7 @@ def _rise(piece: Piece, labels: Labels, slope: Floats) -> float:
 
 
 def _inside_of_frame(mask: Mask) -> Mask:
-    """Return the mask without a frame along the picture's edge."""
+    """Return the mask without a frame along the picture's edges."""
     inside = mask.copy()
     sides = [inside, inside[::-1], inside.T, inside.T[::-1]]
     lined = [side for side in sides if side[0].mean() >= LINED]
@@ -332,7 +334,7 @@ def _inside_of_frame(mask: Mask) -> Mask:
 
 
 def _without_rings(pieces: list[Piece], labels: Labels) -> list[Piece]:
-    """Drop what encloses another piece: a frame, or a circle drawn around the digit."""
+    """Drop pieces that enclose another: a frame, or a circle drawn around the digit."""
     pieces = _without_specks(pieces)
     rings = [
         outer
@@ -359,7 +361,7 @@ def _without_specks(pieces: list[Piece]) -> list[Piece]:
 
 
 def _whole(pieces: list[Piece], labels: Labels) -> list[Piece]:
-    """Drop what runs along or is cut off by the picture's edge, where something whole is left."""
+    """Drop pieces along or cut off by the picture's edge, if a large enough whole one remains."""
     page = Extent(0, 0, *labels.shape)
     inside = [piece for piece in pieces if page.holds(piece.extent)]
     whole = [piece for piece in inside if piece.elongation >= BLOT]
@@ -404,7 +406,7 @@ def _around(pieces: list[Piece]) -> Extent:
 
 
 def _cluster(pieces: list[Piece], labels: Labels) -> tuple[list[Piece], list[Piece]]:
-    """Return the largest piece with all that stands near it, and the rest."""
+    """Return the largest piece with all those near it, and the rest."""
     joined = [max(pieces, key=lambda piece: piece.extent.size)]
     apart = [piece for piece in pieces if piece not in joined]
     while apart:
@@ -429,13 +431,13 @@ def _length(pieces: list[Piece], labels: Labels) -> float:
 
 
 def mean_width(mask: Mask) -> float:
-    """Return the mean width of strokes: four times the mean depth, as in a long ribbon."""
+    """Return the mean stroke width in pixels: four times the mean depth, as in a long ribbon."""
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     return max(1.0, 4 * float(depth[mask].mean() - 0.5))
 
 
 def _is_pair(pieces: list[Piece], extent: Extent) -> bool:
-    """Tell whether a column of paper parts the pieces into two digits side by side."""
+    """Return whether a column of paper separates the pieces into two digits side by side."""
     ordered = sorted(pieces, key=lambda piece: piece.extent.left)
     return any(
         _are_beside(_around(ordered[:count]), _around(ordered[count:]), extent)
@@ -453,7 +455,7 @@ def _are_beside(left: Extent, right: Extent, both: Extent) -> bool:
 
 
 def _strength(ink: Floats, core: Mask, fringe: float) -> Floats:
-    """Return the ink of the core and of what is connected with it nearby, all else 0."""
+    """Return the ink of the core and of anything connected to it nearby; 0 elsewhere."""
     reach = max(1.5, REACH * extent_of(core).size)
     near = (ink > fringe) & (ndimage.distance_transform_edt(~core) <= reach)
     labels, _ = ndimage.label(near | core, DIAGONALS)

@@ -1,4 +1,4 @@
-"""What a user is told about a picture that cannot be read: every message of ``predict``."""
+"""Every message about a picture that cannot be read."""
 
 from typing import Any
 
@@ -7,47 +7,47 @@ import numpy.typing as npt
 from tinydigits.errors import InputError
 
 BLANK = "the picture is blank"
-NOISE = "there is only noise"
-SPECK = "there is only a dot, a blot or a speck"
-BLOTS = "there are no strokes, only blots"
-TEXTURE = "there is only texture, such as noise or a page of writing"
-WIDE = "what is there is too wide for a digit"
-SEVERAL = "there is more than one digit; give each a picture of its own"
+NOISE = "only noise was found"
+SPECK = "only a dot, a blot or a speck was found"
+BLOTS = "only blots were found, no strokes"
+TEXTURE = "only texture was found, such as noise or a page of writing"
+WIDE = "the ink is too wide for one digit"
+SEVERAL = "there is more than one digit: crop the picture to one"
 
-NO_NAMES = "no picture given: expected files, folders, patterns, or - for stdin"
+NO_NAMES = "no picture given: expected files, folders, patterns, or - for standard input"
 NO_PICTURE = "not a picture: expected a format such as PNG or JPEG"
 
 
 def empty_folder(name: str) -> InputError:
     """Return the error for a folder without pictures."""
-    return InputError(f"{name} holds no picture: expected files such as .png or .jpg")
+    return InputError(f"{name} contains no pictures: expected files such as .png or .jpg")
 
 
 def no_match(pattern: str) -> InputError:
     """Return the error for a pattern that matches no file."""
-    return InputError(f"no file fits {pattern}: expected a pattern such as 'scans/*.png'")
+    return InputError(f"no file matches {pattern}: expected a pattern such as 'scans/*.png'")
 
 
 def no_picture(values: npt.NDArray[Any]) -> InputError:
-    """Return the error for an array that is no picture."""
+    """Return the error for an array that is not a picture."""
     return InputError(
-        f"an array of shape {values.shape} and type {values.dtype} is no picture: "
+        f"an array of shape {values.shape} and type {values.dtype} is not a picture: "
         "expected numbers of shape (H, W), (H, W, 3) or (H, W, 4)"
     )
 
 
 def several_frames(count: int) -> InputError:
     """Return the error for a file with more than one frame or page."""
-    return InputError(f"{count} frames or pages: expected one; save the one you mean")
+    return InputError(f"{count} frames or pages: expected one; save the one you want")
 
 
 def too_large(most_pixels: float) -> InputError:
     """Return the error for a picture with more pixels than the limit."""
     limit = int(most_pixels) // 1_000_000
-    return InputError(f"too large: expected at most {limit} megapixels; make it smaller")
+    return InputError(f"too large: expected at most {limit} megapixels; scale it down")
 
 
 def unreadable(error: Exception) -> InputError:
-    """Return the error for a file that cannot be opened or read to its end."""
+    """Return the error for a file that cannot be opened or fully read."""
     reason = getattr(error, "strerror", None) or f"damaged ({error})"
-    return InputError(f"{reason}; expected a whole picture file")
+    return InputError(f"{reason}; expected a complete picture file")

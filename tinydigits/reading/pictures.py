@@ -1,4 +1,4 @@
-"""Picture files: find them, open them, say in one line why one cannot be opened."""
+"""Find and open picture files, and explain in one line why one cannot be opened."""
 
 import glob
 import io
@@ -17,18 +17,18 @@ from tinydigits.errors import InputError
 from tinydigits.reading import messages
 
 STDIN = "-"
-# One picture in several layers or sizes: the first is the whole picture. Phones write MPO.
+# One picture in several layers or sizes, of which the first is complete. Phones write MPO.
 LAYERED = frozenset({"MPO", "PSD", "ICO", "ICNS"})
 
 
 def find(names: Iterable[str]) -> list[str]:
-    """Return the files that names stand for: files, folders, patterns and ``-``, in order.
+    """Return the files that the names stand for: files, folders, patterns and ``-``, in order.
 
-    A folder stands for the pictures in it and below, by their suffixes. A name of something that
-    is not there stays, so that opening it tells.
+    A folder stands for the pictures in and below it, recognised by suffix. A name that does not
+    exist is kept: opening it reports the error.
 
     Raises:
-        InputError: a folder holds no picture, a pattern fits no file, or there are no names.
+        InputError: a folder contains no pictures, a pattern matches no file, or there are no names.
     """
     files = [file for name in names for file in _files(name)]
     if not files:
@@ -55,7 +55,7 @@ def _files(name: str) -> list[str]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """Return the pictures in a folder and below it, by their suffixes, 9 before 10."""
+    """Return the pictures in and below a folder, recognised by suffix, 9 before 10."""
     Image.init()
     known = Image.registered_extensions().items()
     suffixes = {suffix for suffix, form in known if form in Image.OPEN}
@@ -69,11 +69,11 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
 
 
 def open_picture(name: str) -> Image.Image:
-    """Return the picture in a file, or on standard input for ``-``, read to its end.
+    """Return the picture in a file, or on standard input for ``-``, fully read.
 
     Raises:
-        InputError: it cannot be read, is no picture, is damaged, holds several frames, or would
-            fill more memory than a picture should.
+        InputError: it cannot be read, is not a picture, is damaged, has several frames, or has more
+            pixels than Pillow's limit.
     """
     with _explained(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -85,12 +85,14 @@ def open_picture(name: str) -> Image.Image:
 
 
 def decode(content: bytes, *, formats: tuple[str, ...], most_pixels: int) -> Image.Image:
-    """Return the picture in a file's bytes, read to its end, if it is of one of Pillow's formats.
+    """Return the picture in a file's bytes, fully read, if its format is one of ``formats``.
 
-    It can be called in several threads: it leaves alone how Pillow's warnings are treated.
+    ``formats`` are Pillow's names. Several threads can call it at once: unlike ``open_picture``, it
+    changes no warning filters.
 
     Raises:
-        InputError: it is no such picture, is damaged, holds several frames, or has more pixels.
+        InputError: it is not such a picture, is damaged, has several frames, or has more than
+            ``most_pixels`` pixels.
     """
     with _explained():
         return _decode(io.BytesIO(content), formats=formats, most_pixels=most_pixels)
@@ -98,7 +100,7 @@ def decode(content: bytes, *, formats: tuple[str, ...], most_pixels: int) -> Ima
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Turn whatever opening a picture raises into an ``InputError`` of one line."""
+    """Turn any exception from opening a picture into a one-line ``InputError``."""
     try:
         yield
     except UnidentifiedImageError:
@@ -119,7 +121,7 @@ def _explained() -> Iterator[None]:
         ZeroDivisionError,
         MemoryError,
     ) as error:
-        # Pillow's readers meet damaged headers with whatever their arithmetic raises.
+        # On a damaged header, Pillow's readers raise whatever their arithmetic raises.
         raise messages.unreadable(error) from None
 
 

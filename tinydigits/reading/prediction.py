@@ -1,4 +1,4 @@
-"""From pictures to answers: what ``tinydigits.predict`` does."""
+"""Predict the digits in pictures from Python: ``tinydigits.predict``."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,37 +21,39 @@ Picture = Image.Image | npt.ArrayLike | str | Path
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the net reads in one picture."""
+    """The net's answer for one picture."""
 
     probabilities: tuple[float, ...]
     """Of the digits 0 to 9; they sum to 1."""
     pixels: npt.NDArray[np.uint8]
-    """What the net saw: (28, 28), white on black."""
+    """What the net saw: uint8 (28, 28), white on black."""
 
     @property
     def ranking(self) -> list[int]:
-        """The ten digits, the likeliest first."""
+        """The ten digits, the most probable first."""
         return sorted(range(len(self.probabilities)), key=lambda digit: -self.probabilities[digit])
 
     @property
     def digit(self) -> int:
-        """The answer."""
+        """The most probable digit."""
         return self.ranking[0]
 
     @property
     def probability(self) -> float:
-        """The answer's probability, 0 to 1."""
+        """The probability of ``digit``, 0 to 1."""
         return self.probabilities[self.digit]
 
 
 def predict(images: Picture | Iterable[Picture], *, model: Net | None = None) -> list[Prediction]:
-    """Return what the net reads in pictures: Pillow images, arrays, paths, or one of these.
+    """Return a prediction for each picture: a Pillow image, an array, a path, or several of these.
 
     Arrays are (H, W), (H, W, 3) or (H, W, 4), or (N, H, W) for several; see ``image.from_array``.
+    Without ``model``, the package's default net answers.
 
     Raises:
         InputError: a picture cannot be opened.
-        NoDigit: a picture holds no digit, or more than one.
+        NoDigit: a picture contains no digit.
+        SeveralDigits: a picture contains more than one digit.
     """
     inputs = [_input(number, each) for number, each in enumerate(_several(images))]
     return answer(inputs, model or load())
@@ -83,7 +85,7 @@ def _opened(picture: Any) -> Image.Image:
 
 
 def answer(inputs: list[npt.NDArray[np.uint8]], model: Net) -> list[Prediction]:
-    """Return what the net reads in pictures that are already (28, 28), white on black."""
+    """Return predictions for pictures already in MNIST's format, uint8 (28, 28)."""
     if not inputs:
         return []
     logits = infer(model, torch.from_numpy(np.stack(inputs)))
