@@ -287,14 +287,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     input, explained in one line on standard error. 130: Ctrl-C. 141: nobody reads the output.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given == ["--version"]:
-        print(f"tinydigits {__version__}")
-        return 0
     try:
-        return exit_code(lambda: parse(Command, given).run())
+        try:
+            if given == ["--version"]:
+                print(f"tinydigits {__version__}")
+                return 0
+            return exit_code(lambda: parse(Command, given).run())
+        finally:
+            # Otherwise Python flushes at exit, where a closed pipe cannot be caught.
+            print(end="", flush=True)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read the lines, such as `head`, has enough. Python flushes once more at its end.
+        # The reader, such as `head`, has closed the pipe; Python still flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
