@@ -136,7 +136,7 @@ def test_kinds_draw_from_streams_of_their_own() -> None:
 
 
 def test_unknown_kinds_are_refused(digits: Bytes) -> None:
-    with pytest.raises(ValueError, match=r"'snow'; known are shot_noise, .*, canny_edges"):
+    with pytest.raises(ValueError, match=r"'snow': expected one of shot_noise, .*, canny_edges"):
         corrupt(digits, "snow", seed=0)
 
 

@@ -1,4 +1,4 @@
-"""How good a net is: figures, damage and plots, for any labelled digits."""
+"""Evaluation: metrics, damage and plots for a net on any labelled digits."""
 
 import lazy_loader
 

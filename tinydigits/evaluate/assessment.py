@@ -1,4 +1,4 @@
-"""How good a net is on labelled digits, as they are and damaged."""
+"""A net's accuracy on labelled digits, clean and damaged."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -11,9 +11,9 @@ from tinydigits.evaluate.corruptions import KINDS, corrupt
 from tinydigits.evaluate.metrics import Report, report
 
 Answers = Callable[[Tensor], Tensor]
-"""Logits (N, 10) for pixels uint8 (N, 28, 28): a net, or what was exported."""
+"""A function from pixels uint8 (N, 28, 28) to logits (N, 10): a net or an export."""
 
-SEED = 0  # of the damage, so that two nets meet the same
+SEED = 0  # of the damage: the same for every net
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,9 @@ class Task:
     name: str
     digits: Digits
     left_out: int = 0
-    """Pictures that could not be read as one digit."""
+    """Number of pictures that could not be read as one digit."""
     disputed: tuple[int, ...] = ()
-    """Positions of digits whose label most people reject."""
+    """Indices of the digits whose label most people reject."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,17 @@ class Assessment:
     task: Task
     report: Report
     corruptions: dict[str, float] | None
-    """Accuracy in per cent under each kind of damage, where asked for."""
+    """Accuracy in per cent under each kind of damage; None if not measured."""
 
     @property
     def undisputed(self) -> Report | None:
-        """The report without the disputed labels; None where none are known."""
+        """The report without the disputed labels; None if none are known."""
         disputed = self.task.disputed
         return self.report.without(disputed) if disputed else None
 
 
 def damaged(digits: Digits, kinds: Iterable[str] = KINDS) -> Iterator[tuple[str, Digits]]:
-    """Yield each kind of damage and the digits that it leaves, the same for every net."""
+    """Yield each kind of damage with the damaged digits, which are the same for every net."""
     for kind in kinds:
         images = torch.from_numpy(corrupt(digits.images.numpy(), kind, seed=SEED))
         yield kind, replace(digits, images=images)

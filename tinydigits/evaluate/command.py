@@ -1,4 +1,4 @@
-"""What ``tinydigits evaluate`` does: a net's figures on digits that the user names."""
+"""The command ``tinydigits evaluate``: a net's metrics on the given digits."""
 
 import gzip
 import json
@@ -36,10 +36,11 @@ def evaluate(
     plots: Path | None,
     damage: bool,
 ) -> int:
-    """Print a net's figures; return 0, or 1 where pictures had to be left out.
+    """Print a net's metrics; return 0, or 1 if pictures had to be left out.
 
-    ``paths`` are none for MNIST's test digits, two IDX files of images and labels, or one folder of
-    pictures sorted into sub-folders 0 to 9.
+    ``paths`` is empty for MNIST's test digits, two IDX files of images and labels, or one folder of
+    pictures in sub-folders 0 to 9. ``plots`` is a folder for plots; ``damage`` adds the accuracy
+    under each kind of damage.
 
     Raises:
         InputError: the digits or the model cannot be used, or ``plots`` cannot be written.
@@ -85,7 +86,7 @@ def _idx_task(first: Path, second: Path) -> Task:
     images, labels = sorted((_idx(first), _idx(second)), key=lambda array: -array.ndim)
     if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(labels):
         raise InputError(
-            f"{first} and {second} hold arrays of shape {images.shape} and {labels.shape}: "
+            f"{first} and {second} contain arrays of shape {images.shape} and {labels.shape}: "
             f"expected images (N, {SIDE}, {SIDE}) and labels (N,)"
         )
     if labels.max() >= CLASSES:
@@ -98,7 +99,7 @@ def _idx(path: Path) -> npt.NDArray[np.uint8]:
     try:
         return idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path} is no IDX file of bytes: {error}") from error
+        raise InputError(f"{path} is not an IDX file of bytes: {error}") from error
 
 
 def _folder_task(folder: Path) -> Task:
@@ -110,7 +111,7 @@ def _folder_task(folder: Path) -> Task:
     read = list(inputs_of(list(labels)))
     if not read:
         raise InputError(
-            f"no digit in {folder}: expected pictures in sub-folders named 0 to 9, such as "
+            f"no digits in {folder}: expected pictures in sub-folders named 0 to 9, such as "
             f"{folder / '7'}"
         )
     found = digits(
@@ -147,7 +148,9 @@ def _text(assessed: Assessment) -> str:
         f"{tested.accuracy:.2f} % (95 % interval {low:.2f}–{high:.2f} %)"
     ]
     if assessed.task.left_out:
-        lines.append(f"left out: {assessed.task.left_out:,} pictures that hold no single digit")
+        lines.append(
+            f"left out: {assessed.task.left_out:,} pictures that could not be read as one digit"
+        )
     if undisputed:
         lines.append(f"without the {len(assessed.task.disputed)} disputed labels: {undisputed}")
     lines += [
@@ -185,7 +188,7 @@ def _corruption_table(accuracies: dict[str, float]) -> list[str]:
 
 
 def _draw(assessed: Assessment, folder: Path) -> list[Path]:
-    from tinydigits.evaluate import plots  # matplotlib is slow to import, and only needed here
+    from tinydigits.evaluate import plots  # matplotlib is slow to import and needed only here
 
     name = assessed.task.name
     contents = {

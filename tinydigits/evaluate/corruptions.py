@@ -1,9 +1,9 @@
-"""Corruptions: fifteen kinds of seeded damage to digits, to measure how robust a net is.
+"""Corruptions: fifteen kinds of seeded damage to digits, to measure a net's robustness.
 
-The kinds are those of MNIST-C (Mu and Gilmer 2019, arXiv:1906.02337), written anew from what each
-is called and does: figures on them are not comparable with published figures on MNIST-C.
+The kinds are those of MNIST-C (Mu and Gilmer 2019, arXiv:1906.02337), reimplemented from their
+names and effects: figures on them are not comparable with published figures on MNIST-C.
 
-Every kind is a pure function of pictures and of uniform random numbers, a row for each picture.
+Every kind is a pure function of pictures and of uniform random numbers, one row for each picture.
 """
 
 from collections.abc import Callable
@@ -23,49 +23,49 @@ __all__ = ["KINDS", "corrupt"]
 FloatArray = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-# How strong each kind is: as strong as leaves nearly every digit readable to a person, looked at on
-# training digits. Light is measured in parts of white and length in pixels. MNIST's digits are 20
-# pixels high, their strokes 2.6 wide, and their light is that of 103 white pixels.
-SHOT_PHOTONS = 4  # in a white pixel: its noise is half of its light
+# Each kind is as strong as possible while a person can still read nearly every digit, judged by eye
+# on training digits. Light is in fractions of white, length in pixels. MNIST's digits are 20 pixels
+# high, with strokes 2.6 pixels wide and as much light as 103 white pixels.
+SHOT_PHOTONS = 4  # in a white pixel: its noise is half its light
 IMPULSE_SHARE = 0.2  # of all pixels, half of them white: 78, nearly as many as a digit has
-GLASS_BLUR = 1.0  # pixels, standard deviation, before and after: lumps of glass and not grains
-GLASS_REACH = 1  # pixels along each axis to a swap's partner: strokes fray and do not break
-GLASS_ROUNDS = 1  # of swaps: after two, loops are full
+GLASS_BLUR = 1.0  # pixels, standard deviation, before and after: lumps of glass, not grains
+GLASS_REACH = 1  # pixels along each axis to a swap's partner: strokes fray but do not break
+GLASS_ROUNDS = 1  # of swaps: after two, loops are filled
 MOTION_LENGTH = 7.0  # pixels: most loops stay open
-SHEAR_SLOPE = 0.4  # pixels to the side a row: one and a half standard deviations of MNIST's slant
-SCALE_FACTOR = 0.6  # of the size: 12 pixels high, with strokes that are still wider than a pixel
-ROTATE_ANGLE = 30.0  # degrees: plainly crooked, and still plain which side is up
-BRIGHTNESS = 0.6  # of white: grey paper under a white pen, less than half of the contrast
-TRANSLATE_DISTANCE = 4.0  # pixels: a digit's margin, so that four in five lose under 1 % of ink
-STRIPE = slice(7, 21)  # columns that stay as they are: the middle half, most of a digit
-FOG_DENSITY = 1.2  # of white where it is thickest: contrast is dimmed by more than half
-FOG_ROUGHNESS = 1.5  # power of the frequency by which amplitudes fall: clouds and not grains
+SHEAR_SLOPE = 0.4  # pixels sideways a row: one and a half standard deviations of MNIST's slant
+SCALE_FACTOR = 0.6  # of the size: 12 pixels high, with strokes still wider than a pixel
+ROTATE_ANGLE = 30.0  # degrees: plainly crooked, but it is still clear which side is up
+BRIGHTNESS = 0.6  # of white: a white pen on grey paper, less than half the contrast
+TRANSLATE_DISTANCE = 4.0  # pixels: a digit's margin; four in five lose less than 1 % of their ink
+STRIPE = slice(7, 21)  # columns left unchanged: the middle half, most of a digit
+FOG_DENSITY = 1.2  # of white at its thickest: contrast falls by more than half
+FOG_ROUGHNESS = 1.5  # amplitudes fall with this power of the frequency: clouds, not grains
 SPATTER_DROPS = 15  # a picture: about three of them hit the digit
-SPATTER_RADIUS = (0.3, 1.8)  # pixels, least and greatest: from a speck to wider than a stroke
-LINE_MARGIN = 7.0  # pixels from the corners to where a line may start: nearly all cross the digit
-DOT_PITCH = 3.5  # pixels from dot to dot: about six on a digit's height
+SPATTER_RADIUS = (0.3, 1.8)  # pixels, smallest and largest: from a speck to wider than a stroke
+LINE_MARGIN = 7.0  # pixels from the corners to a line's ends: nearly all lines cross the digit
+DOT_PITCH = 3.5  # pixels from dot to dot: about six over a digit's height
 DOT_RADIUS = 0.9  # pixels: narrower than a stroke
 ZIGZAG_PITCH = 3.0  # pixels from turn to turn along the line: nine or ten turns from side to side
 ZIGZAG_SWING = 2.0  # pixels to either side of the line: as small as a digit's loops
 ZIGZAG_RADIUS = 0.5  # pixels: a finer pen than the digit's
 CANNY_BLUR = 1.0  # pixels, standard deviation: less than half a stroke, which keeps both its edges
-CANNY_STRONG = 0.1  # of white a pixel, a quarter of the steepest: here an edge begins ...
-CANNY_WEAK = 0.05  # ... and so long as it is as steep as this it goes on
+CANNY_STRONG = 0.1  # of white a pixel, a quarter of the steepest slope: an edge begins here ...
+CANNY_WEAK = 0.05  # ... and continues while it is at least this steep
 
-BLOCK = 500  # pictures damaged at a time: few enough for a cache
-PIXELS = np.arange(SIDE, dtype=np.float64)  # coordinates of the pixels' middles along an axis
-MIDDLE = (SIDE - 1) / 2  # coordinate of the picture's middle
+BLOCK = 500  # pictures damaged at a time: few enough for the cache
+PIXELS = np.arange(SIDE, dtype=np.float64)  # coordinates of the pixels' centres along an axis
+MIDDLE = (SIDE - 1) / 2  # coordinate of the picture's centre
 
-# Numbers of the pixels that have all partners within GLASS_REACH.
+# Indices of the pixels whose partners within GLASS_REACH all exist.
 _GRID = np.arange(SIDE**2).reshape(SIDE, SIDE)
 _INNER = _GRID[GLASS_REACH:-GLASS_REACH, GLASS_REACH:-GLASS_REACH].ravel()
 
 
 class Damage(NamedTuple):
-    """How many random numbers a kind takes for each picture, and what it does with them.
+    """A kind of damage: its random numbers for each picture, and the function that applies it.
 
-    ``apply`` takes light from 0 to 1, (N, 28, 28), and numbers from 0 to 1, (N, ``numbers``); it
-    returns light, (N, 28, 28), which may lie outside that range, and changes neither.
+    ``apply`` takes light from 0 to 1, (N, 28, 28), and numbers from 0 to 1, (N, ``numbers``). It
+    returns light, (N, 28, 28), possibly outside that range, and changes neither argument.
     """
 
     numbers: int
@@ -73,16 +73,16 @@ class Damage(NamedTuple):
 
 
 def corrupt(images: npt.NDArray[np.uint8], kind: str, *, seed: int) -> npt.NDArray[np.uint8]:
-    """Return damaged copies of the images, both uint8 (N, 28, 28), white on black.
+    """Return damaged copies of images, uint8 (N, 28, 28), white on black.
 
-    What happens to image i depends on ``seed``, ``kind`` and i only: the first images of a batch
-    are damaged alike whatever follows.
+    The damage to image i depends only on ``seed``, ``kind`` and i: the first images are damaged
+    alike, whatever follows them.
 
     Raises:
-        ValueError: the kind is none of ``KINDS``, or the images are of another shape or type.
+        ValueError: the kind is not in ``KINDS``, or the images have another shape or type.
     """
     if kind not in _DAMAGES:
-        raise ValueError(f"unknown kind of damage {kind!r}; known are {', '.join(KINDS)}")
+        raise ValueError(f"unknown kind of damage {kind!r}: expected one of {', '.join(KINDS)}")
     if images.dtype != np.uint8 or images.shape[1:] != (SIDE, SIDE):
         raise ValueError(
             f"images are {images.dtype} of shape {images.shape}, "
@@ -93,7 +93,7 @@ def corrupt(images: npt.NDArray[np.uint8], kind: str, *, seed: int) -> npt.NDArr
     damaged = np.empty_like(images)
     for start in range(0, len(images), BLOCK):
         light = images[start : start + BLOCK] / 255
-        # Drawn row by row from one stream: a row depends on its place, not on who follows.
+        # Drawn row by row from one stream: a row depends on its index, not on what follows.
         numbers = rng.random((len(light), damage.numbers))
         light = damage.apply(light, numbers)
         damaged[start : start + BLOCK] = np.rint(255 * light.clip(0, 1))
@@ -101,13 +101,13 @@ def corrupt(images: npt.NDArray[np.uint8], kind: str, *, seed: int) -> npt.NDArr
 
 
 def _shot_noise(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Count photons one by one: Poisson counts whose mean is the picture, by inversion."""
+    """Count photons: Poisson counts whose mean is the picture, by inversion."""
     mean = SHOT_PHOTONS * images
-    chance = np.exp(-mean)  # of exactly as many photons
-    up_to = chance.copy()  # of no more photons
+    chance = np.exp(-mean)  # of exactly this many photons
+    up_to = chance.copy()  # of at most this many photons
     numbers = numbers.reshape(images.shape)
     counts = np.zeros_like(images)
-    for photons in range(1, SHOT_PHOTONS + 1):  # more than in white are clipped to white
+    for photons in range(1, SHOT_PHOTONS + 1):  # higher counts are clipped to white
         counts += numbers >= up_to
         chance *= mean / photons
         up_to += chance
@@ -115,18 +115,18 @@ def _shot_noise(images: FloatArray, numbers: FloatArray) -> FloatArray:
 
 
 def _impulse_noise(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Replace pixels by black and white ones."""
+    """Replace random pixels by black and white ones."""
     numbers = numbers.reshape(images.shape)
     return np.where(numbers < IMPULSE_SHARE, numbers < IMPULSE_SHARE / 2, images)
 
 
 def _glass_blur(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Blur, swap pixels with near ones, and blur again."""
+    """Blur, swap neighbouring pixels, and blur again."""
     return _blur(_swap(_blur(images, GLASS_BLUR), numbers), GLASS_BLUR)
 
 
 def _swap(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Swap each pixel, one after the other, with one at most GLASS_REACH away along each axis."""
+    """Swap each pixel in turn with one at most GLASS_REACH away along each axis."""
     count, rounds = len(images), numbers.reshape(len(images), -1, 2)
     offsets = np.floor(rounds * (2 * GLASS_REACH + 1)).astype(np.int64) - GLASS_REACH
     pixels = np.tile(_INNER, GLASS_ROUNDS)
@@ -142,9 +142,9 @@ def _swap(images: FloatArray, numbers: FloatArray) -> FloatArray:
 
 def _motion_blur(images: FloatArray, numbers: FloatArray) -> FloatArray:
     """Smear along a straight line in any direction."""
-    angle = np.pi * numbers[:, 0]  # half a turn: the line has no front
-    end = (MOTION_LENGTH - 1) / 2 * _direction(angle)  # the pen adds half a pixel at either end
-    reach = int(MOTION_LENGTH / 2 + 0.5)  # pixels from the middle to where the ink has faded
+    angle = np.pi * numbers[:, 0]  # half a turn: a line has no direction
+    end = (MOTION_LENGTH - 1) / 2 * _direction(angle)  # the pen adds half a pixel at each end
+    reach = int(MOTION_LENGTH / 2 + 0.5)  # pixels from the middle to where the ink ends
     pixels = np.arange(-reach, reach + 1, dtype=np.float64)
     kernels = _ink(_distance_to_segment(pixels, -end, end), 0.5)
     kernels /= kernels.sum(axis=(1, 2), keepdims=True)
@@ -155,7 +155,7 @@ def _motion_blur(images: FloatArray, numbers: FloatArray) -> FloatArray:
 
 
 def _shear(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Slant to the left or to the right."""
+    """Slant to the left or right."""
     matrices = _identity(len(images))
     matrices[:, 1, 0] = SHEAR_SLOPE * _sign(numbers[:, 0])
     return _warp(images, matrices)
@@ -167,14 +167,14 @@ def _scale(images: FloatArray, _: FloatArray) -> FloatArray:
 
 
 def _rotate(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Turn to the left or to the right."""
+    """Rotate to the left or right."""
     angle = np.radians(ROTATE_ANGLE) * _sign(numbers[:, 0])
     cos, sin = np.cos(angle), np.sin(angle)
     return _warp(images, np.stack([cos, -sin, sin, cos], axis=1).reshape(-1, 2, 2))
 
 
 def _brightness(images: FloatArray, _: FloatArray) -> FloatArray:
-    """Add light everywhere; what was bright becomes white."""
+    """Add light everywhere; bright pixels become white."""
     return images + BRIGHTNESS
 
 
@@ -192,12 +192,12 @@ def _stripe(images: FloatArray, _: FloatArray) -> FloatArray:
 
 
 def _fog(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Add clouds, and dim all so that fog on white is white."""
+    """Add clouds and dim the sum, so that fog on white is white."""
     return (images + FOG_DENSITY * _clouds(numbers)) / (1 + FOG_DENSITY)
 
 
 def _clouds(numbers: FloatArray) -> FloatArray:
-    """Filter noise into a plasma from 0 to 1, whose amplitudes fall with frequency."""
+    """Return noise filtered into a plasma from 0 to 1, whose amplitudes fall with frequency."""
     frequency = np.hypot(np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE))
     frequency[0, 0] = np.inf  # no mean: the range is set below
     noise = np.fft.rfft2(numbers.reshape(-1, SIDE, SIDE))
@@ -208,7 +208,7 @@ def _clouds(numbers: FloatArray) -> FloatArray:
 
 
 def _spatter(images: FloatArray, numbers: FloatArray) -> FloatArray:
-    """Let white drops of many sizes fall anywhere."""
+    """Scatter white drops of many sizes."""
     rows, columns, size = np.split(numbers, 3, axis=1)
     least, greatest = SPATTER_RADIUS
     drops = np.stack([rows, columns], axis=2) * SIDE - 0.5
@@ -237,7 +237,7 @@ def _zigzag(images: FloatArray, numbers: FloatArray) -> FloatArray:
 
 
 def _canny_edges(images: FloatArray, _: FloatArray) -> FloatArray:
-    """Keep the edges only, white on black (Canny 1986, doi:10.1109/TPAMI.1986.4767851)."""
+    """Keep only the edges, white on black (Canny 1986, doi:10.1109/TPAMI.1986.4767851)."""
     down, right = (_blur(images, CANNY_BLUR, slope_along=axis) for axis in (1, 2))
     strength = np.hypot(down, right)
     edge = _crest(strength, np.arctan2(down, right))
@@ -245,8 +245,8 @@ def _canny_edges(images: FloatArray, _: FloatArray) -> FloatArray:
 
 
 def _crest(strength: FloatArray, angle: FloatArray) -> Mask:
-    """Where strength has a maximum along its direction, rounded to an eighth of a turn."""
-    eighth = np.rint(angle / (np.pi / 4)).astype(np.int64) % 4  # there and back are one
+    """Return where strength is highest along its direction, rounded to an eighth of a turn."""
+    eighth = np.rint(angle / (np.pi / 4)).astype(np.int64) % 4  # opposite directions are the same
     padded = np.pad(strength, ((0, 0), (1, 1), (1, 1)))
 
     def neighbour(row: int, column: int) -> FloatArray:
@@ -255,12 +255,12 @@ def _crest(strength: FloatArray, angle: FloatArray) -> Mask:
     steps = ((0, 1), (1, 1), (1, 0), (1, -1))
     ahead = np.choose(eighth, [neighbour(row, column) for row, column in steps])
     behind = np.choose(eighth, [neighbour(-row, -column) for row, column in steps])
-    crest: Mask = (strength > ahead) & (strength >= behind)  # one of two equals: edges are thin
+    crest: Mask = (strength > ahead) & (strength >= behind)  # one of two equals: thin edges
     return crest
 
 
 def _connected(weak: Mask, strong: Mask) -> FloatArray:
-    """The weak pixels that others connect to a strong one, diagonally too, within a picture."""
+    """Return the weak pixels connected to a strong one, also diagonally, within each picture."""
     neighbours = np.zeros((3, 3, 3), np.bool_)
     neighbours[1] = True
     parts, count = ndimage.label(weak, neighbours)
@@ -271,7 +271,7 @@ def _connected(weak: Mask, strong: Mask) -> FloatArray:
 
 
 def _blur(images: FloatArray, deviation: float, slope_along: int | None = None) -> FloatArray:
-    """Blur with a Gaussian, outside is black; given an axis, return the slope along it instead."""
+    """Blur with a Gaussian, black outside; given an axis, return the slope along it instead."""
     order = [int(axis == slope_along) for axis in range(3)]
     blurred: FloatArray = ndimage.gaussian_filter(
         images, (0, deviation, deviation), order, mode="constant"
@@ -280,10 +280,10 @@ def _blur(images: FloatArray, deviation: float, slope_along: int | None = None) 
 
 
 def _warp(images: FloatArray, matrices: FloatArray, shift: float | FloatArray = 0) -> FloatArray:
-    """Look every output pixel up in its picture, bilinearly; outside is black.
+    """Look up every output pixel in its picture, bilinearly; outside is black.
 
-    Matrices (N, 2, 2) lead from output to input, in rows and columns from the middle; ``shift``
-    (N, 2) then moves the result down and to the right.
+    Matrices (N, 2, 2) map output to input, in rows and columns from the centre; ``shift`` (N, 2)
+    then moves the result down and to the right.
     """
     offsets = MIDDLE - (matrices @ np.broadcast_to(MIDDLE + shift, (len(images), 2))[..., None])
     warped = [
@@ -294,22 +294,22 @@ def _warp(images: FloatArray, matrices: FloatArray, shift: float | FloatArray = 
 
 
 def _identity(count: int) -> FloatArray:
-    """Matrices (count, 2, 2) that change nothing."""
+    """Return identity matrices (count, 2, 2)."""
     return np.tile(np.eye(2), (count, 1, 1))
 
 
 def _sign(numbers: FloatArray) -> FloatArray:
-    """-1 for the lower half of the numbers, 1 for the upper."""
+    """Return -1 for numbers below 0.5, and 1 for all others."""
     return np.where(numbers < 0.5, -1.0, 1.0)
 
 
 def _direction(angle: FloatArray) -> FloatArray:
-    """Unit vectors (N, 2) in rows and columns."""
+    """Return unit vectors (N, 2), in rows and columns, for angles (N,) in radians."""
     return np.stack([np.sin(angle), np.cos(angle)], axis=1)
 
 
 def _line_across(numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Start and direction, each (N, 2), of lines from left to right or from top to bottom."""
+    """Return start and direction, each (N, 2), of lines from left to right or top to bottom."""
     ends = LINE_MARGIN + (SIDE - 1 - 2 * LINE_MARGIN) * numbers[:, 1:]
     start = np.stack([ends[:, 0], np.zeros(len(ends))], axis=1)
     end = np.stack([ends[:, 1], np.full(len(ends), SIDE - 1)], axis=1)
@@ -322,13 +322,13 @@ def _line_across(numbers: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _points_along(start: FloatArray, direction: FloatArray, pitch: float) -> FloatArray:
-    """Points (N, points, 2) at equal steps along lines, as many as cross the longest diagonal."""
+    """Return points (N, points, 2) at equal steps along lines, enough to span the diagonal."""
     steps = np.arange(0, np.hypot(SIDE, SIDE), pitch)
     return start[:, None] + steps[:, None] * direction[:, None]
 
 
 def _dots(centres: FloatArray, radii: FloatArray) -> FloatArray:
-    """Light (N, 28, 28) of white discs: centres (N, discs, 2), radii (N, discs)."""
+    """Return the light (N, 28, 28) of white discs: centres (N, discs, 2), radii (N, discs)."""
     white = np.zeros((len(centres), SIDE, SIDE))
     for centre, radius in zip(centres.swapaxes(0, 1), radii.T, strict=True):
         rows, columns = (PIXELS - centre[:, axis, None] for axis in (0, 1))
@@ -338,7 +338,7 @@ def _dots(centres: FloatArray, radii: FloatArray) -> FloatArray:
 
 
 def _distance_to_segment(pixels: FloatArray, start: FloatArray, end: FloatArray) -> FloatArray:
-    """Distances (N, side, side) of a square's pixels to segments whose ends are (N, 2)."""
+    """Return distances (N, side, side) from a square's pixels to segments with ends (N, 2)."""
     row, column = (end - start).T[:, :, None, None]
     down = pixels[:, None] - start[:, 0, None, None]
     right = pixels - start[:, 1, None, None]
@@ -348,7 +348,7 @@ def _distance_to_segment(pixels: FloatArray, start: FloatArray, end: FloatArray)
 
 
 def _ink(distance: FloatArray, radius: float | FloatArray) -> FloatArray:
-    """Light of pixels at a distance from a pen's way: its edge fades over one pixel."""
+    """Return the light at a distance from a pen's path, whose edge fades over one pixel."""
     return np.clip(radius + 0.5 - distance, 0, 1)
 
 

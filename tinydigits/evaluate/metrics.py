@@ -1,4 +1,4 @@
-"""Evaluation: one forward pass for everything; every figure a pure function of its logits."""
+"""Metrics: every figure is a pure function of the logits of a single forward pass."""
 
 import math
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ Z = 1.959964  # the standard normal distribution's 97.5 % quantile, for a 95 % i
 
 @dataclass(frozen=True)
 class Bin:
-    """The digits whose top probability is over ``lower`` and at most ``upper``; there are some."""
+    """The digits whose top probability is above ``lower`` and at most ``upper``; never empty."""
 
     lower: float
     upper: float
@@ -26,13 +26,13 @@ class Bin:
 
     @property
     def accuracy(self) -> float:
-        """Share of right answers, from 0 to 1, to compare with the confidence."""
+        """Share of right answers, from 0 to 1; compare it with the confidence."""
         return self.right / self.count
 
 
 @dataclass(frozen=True)
 class Report:
-    """How well logits (N, 10) fit labels (N,)."""
+    """The metrics of logits (N, 10) against labels (N,)."""
 
     logits: Tensor
     labels: Tensor
@@ -47,7 +47,7 @@ class Report:
         """Softmax of the logits, float64 (N, 10).
 
         Raises:
-            ValueError: a logit is not a finite number, as those of a diverged net are.
+            ValueError: a logit is not finite, as in a net that diverged.
         """
         rows = self.logits.isfinite().all(dim=1).logical_not().nonzero().flatten().tolist()
         if rows:
@@ -59,18 +59,18 @@ class Report:
 
     @cached_property
     def wrong_indices(self) -> list[int]:
-        """Positions of the digits answered wrongly, ascending."""
+        """Indices of the wrongly answered digits, ascending."""
         indices: list[int] = (self.answers != self.labels).nonzero().flatten().tolist()
         return indices
 
     @property
     def wrong(self) -> int:
-        """How many digits were answered wrongly."""
+        """Number of wrongly answered digits."""
         return len(self.wrong_indices)
 
     @property
     def total(self) -> int:
-        """How many digits there were."""
+        """Number of digits."""
         return len(self.labels)
 
     @property
@@ -85,32 +85,32 @@ class Report:
 
     @property
     def nll(self) -> float:
-        """Mean negative log-likelihood of the labels, in nats; nan where a logit is nan."""
+        """Mean negative log-likelihood of the labels, in nats; nan if a logit is nan."""
         return functional.cross_entropy(self.logits.double(), self.labels.long()).item()
 
     @property
     def confusion(self) -> Tensor:
-        """How often each label (row) got each answer (column), int64 (10, 10)."""
+        """Counts of each label (row) with each answer (column), int64 (10, 10)."""
         classes = self.logits.shape[1]
         pairs = classes * self.labels.long() + self.answers
         return torch.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
     @property
     def precision(self) -> tuple[float | None, ...]:
-        """Share of each class's answers that are right, in per cent; None where never answered."""
+        """Share of right answers among each class's answers, in per cent; None if it has none."""
         return _per_cent(self.confusion.diag(), self.confusion.sum(dim=0))
 
     @property
     def recall(self) -> tuple[float | None, ...]:
-        """Share of each class's digits answered rightly, in per cent; None where it has none."""
+        """Share of right answers among each class's digits, in per cent; None if it has none."""
         return _per_cent(self.confusion.diag(), self.confusion.sum(dim=1))
 
     @property
     def calibration(self) -> tuple[Bin, ...]:
-        """The digits in 15 equal-width bins of their top probability, those with digits, ascending.
+        """The digits in 15 equal-width bins of their top probability, ascending; none is empty.
 
         Raises:
-            ValueError: a logit is not a finite number.
+            ValueError: a logit is not finite.
         """
         confidence = self.probabilities.amax(dim=1)
         right = self.answers == self.labels
@@ -131,20 +131,20 @@ class Report:
     def ece(self) -> float:
         """Expected calibration error, from 0 to 1.
 
-        It is the mean over all digits of their bin's distance between accuracy and confidence: Guo,
+        The mean over all digits of the gap between accuracy and confidence in their bin: Guo,
         Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks", equation 3.
 
         Raises:
-            ValueError: a logit is not a finite number.
+            ValueError: a logit is not finite.
         """
         gaps = (b.count * abs(b.accuracy - b.confidence) for b in self.calibration)
         return sum(gaps) / self.total
 
     def without(self, indices: Iterable[int]) -> "Report":
-        """Return the report on all other digits, such as those whose label nobody disputes.
+        """Return the report on all digits but those at ``indices``, such as disputed ones.
 
         Raises:
-            IndexError: there is no digit at such a position.
+            IndexError: an index is out of range.
             ValueError: no digit is left.
         """
         kept = torch.ones(self.total, dtype=torch.bool)
@@ -156,18 +156,20 @@ class Report:
 
 
 def report(logits: Tensor, labels: Tensor) -> Report:
-    """Return the figures of logits (N, 10) against labels (N,).
+    """Return the metrics of logits (N, 10) against labels (N,).
 
     Raises:
-        ValueError: there are no digits, or not as many labels as logits.
+        ValueError: there are no digits, or the numbers of logits and labels differ.
     """
     if len(logits) != len(labels) or len(labels) == 0:
-        raise ValueError(f"{len(logits)} logits for {len(labels)} labels: expected as many, over 0")
+        raise ValueError(
+            f"{len(logits)} logits for {len(labels)} labels: expected equal numbers, at least 1"
+        )
     return Report(logits, labels.cpu())
 
 
 def wilson(right: int, total: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a share of ``right`` in ``total``, in per cent.
+    """Return the 95 % score interval of the share of ``right`` in ``total``, in per cent.
 
     E. B. Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference". It
     stays within 0 and 100 and keeps its coverage near the ends, where this project's figures lie.
@@ -175,7 +177,7 @@ def wilson(right: int, total: int) -> tuple[float, float]:
     centre = right + Z**2 / 2
     half = Z * math.sqrt(right * (total - right) / total + Z**2 / 4)
     low, high = (100 * (centre + side) / (total + Z**2) for side in (-half, half))
-    # The ends are exact on paper, but rounding steps over them.
+    # On paper the ends are exactly 0 and 100, but rounding oversteps them.
     return low if right else 0.0, high if right < total else 100.0
 
 

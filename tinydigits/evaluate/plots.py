@@ -1,4 +1,4 @@
-"""Pictures of a net's answers; each function returns the bytes of a PNG."""
+"""Plots of a net's answers; each function returns the bytes of a PNG."""
 
 import io
 import math
@@ -18,23 +18,23 @@ NEUTRAL, MEASURED, WARNING = "#7f7f7f", "#1f77b4", "#d62728"
 ERRORS = LinearSegmentedColormap.from_list("errors", ["white", WARNING]).with_extremes(bad="0.88")
 DPI = 120
 WIDTH = 7.0  # inches
-# A mistake's cell, in pixels of the digit: margins around it, and two lines of text below.
+# A mistake's cell, in the digit's pixels: margins around it and two lines of text below.
 MARGIN, CAPTION = 3, 11
 CELL_WIDTH, CELL_HEIGHT = 28 + 2 * MARGIN, 28 + MARGIN + CAPTION
 PIXELS_AN_INCH = CELL_WIDTH  # a cell is an inch wide
-LARGEST = 10_000  # pixels a side: a net that is always wrong still gets a picture one can open
+LARGEST = 10_000  # pixels a side: even the plot of a net that is always wrong can be opened
 
 
 def confusion(report: Report, name: str) -> bytes:
-    """Return how often each label got each answer, the errors coloured by their number.
+    """Return the confusion matrix: the count of each answer to each label, errors in colour.
 
-    ``name`` says in the title which net read which digits, in up to 70 characters; with synthetic
-    digits it has to say so. The same holds for the pictures below.
+    ``name`` identifies the net and the digits in the title, in up to 70 characters; it must say if
+    the digits are synthetic. The same holds for the plots below.
     """
     figure = _titled(name, str(report), height=7.2)
     axes = figure.subplots()
     counts = report.confusion
-    # The diagonal is a thousand times larger than the errors: on one scale they would all be white.
+    # The diagonal is a thousand times larger: on one scale with it, all errors would be white.
     errors = counts.float().fill_diagonal_(math.nan)
     most = max(1.0, errors.nan_to_num().max().item())
     axes.imshow(errors.numpy(), cmap=ERRORS, vmin=0, vmax=most)
@@ -51,13 +51,13 @@ def confusion(report: Report, name: str) -> bytes:
 
 
 def mistakes(report: Report, images: Tensor, name: str) -> bytes:
-    """Return every wrong digit with label, answer, the answer's probability and its index.
+    """Return every wrong digit with its label, the answer and its probability, and its index.
 
-    The surest mistakes come first: they are the ones to learn from, or disputed labels. ``images``
-    are the report's digits, uint8 (N, 28, 28).
+    The most confident mistakes come first: they teach the most, or their labels are disputed.
+    ``images`` are the report's digits, uint8 (N, 28, 28).
 
     Raises:
-        ValueError: there are not as many images as digits in the report, or a logit is not finite.
+        ValueError: the images are not as many as the report's digits, or a logit is not finite.
     """
     if len(images) != report.total:
         raise ValueError(f"{len(images)} images for a report on {report.total} digits")
@@ -85,11 +85,11 @@ def _caption(report: Report, index: int) -> str:
 
 
 def _mosaic_figure(columns: int, rows: int, title: str) -> tuple[Figure, Axes]:
-    """Return a figure with axes for so many cells, in pixels of the digits, y downwards."""
+    """Return a figure with axes for a grid of cells, in the digits' pixels, y downwards."""
     titled = 0.8  # inches above the cells
     width, height = columns * CELL_WIDTH, rows * CELL_HEIGHT
     inches = max(WIDTH, width / PIXELS_AN_INCH), height / PIXELS_AN_INCH + titled
-    # Not a constrained layout: it draws everything twice, up to 10,000 captions too.
+    # No constrained layout: it would draw everything twice, even 10,000 captions.
     figure = Figure(figsize=inches)
     axes = figure.add_axes((0, 0, 1, 1 - titled / inches[1]))
     axes.set(xlim=(0, width), ylim=(height, 0), autoscale_on=False, aspect="equal", title=title)
@@ -98,11 +98,11 @@ def _mosaic_figure(columns: int, rows: int, title: str) -> tuple[Figure, Axes]:
 
 
 def _tiles(axes: Axes, top: int, images: Tensor, captions: Sequence[str]) -> None:
-    """Draw one row of mistakes: its images (n, 28, 28), each with its caption below."""
+    """Draw one row of mistakes: images (n, 28, 28), each with its caption below."""
     frame = (MARGIN, MARGIN, MARGIN, CAPTION)
     strip = functional.pad(images, frame, value=255).transpose(0, 1).flatten(1)
     height, width = strip.shape
-    # A row at a time: enlarging 10,000 digits in one image takes 7 GB, in 100 images next to none.
+    # Row by row: enlarging 10,000 digits as one image takes 7 GB, as 100 images next to nothing.
     axes.imshow(strip.numpy(), cmap="gray", vmin=0, vmax=255, extent=(0, width, top + height, top))
     for column, caption in enumerate(captions):
         x, y = (column + 0.5) * CELL_WIDTH, top + MARGIN + 28.5
@@ -110,9 +110,9 @@ def _tiles(axes: Axes, top: int, images: Tensor, captions: Sequence[str]) -> Non
 
 
 def reliability(report: Report, name: str) -> bytes:
-    """Return accuracy against confidence in bins, and how many digits each bin holds.
+    """Return accuracy against confidence in bins, and the number of digits in each bin.
 
-    Bars are 95 % intervals: a bin of three digits says little, and it looks so.
+    Bars are 95 % intervals, so a bin of three digits looks as uncertain as it is.
 
     Raises:
         ValueError: a logit is not finite.
@@ -164,9 +164,9 @@ def _counts(axes: Axes, report: Report) -> None:
 
 
 def corruptions(accuracies: Mapping[str, float], clean: float, name: str) -> bytes:
-    """Return the accuracy on each kind of damaged digits beside ``clean``, all in per cent.
+    """Return the accuracy under each kind of damage beside ``clean``, all in per cent.
 
-    The bars stand in the mapping's order, the same in the pictures of two nets.
+    The bars are in the mapping's order, so that the plots of two nets can be compared.
     """
     mean = statistics.mean(accuracies.values())
     headline = f"mean of {len(accuracies)} kinds of damage {mean:.2f} %, clean {clean:.2f} %"
@@ -174,7 +174,7 @@ def corruptions(accuracies: Mapping[str, float], clean: float, name: str) -> byt
     axes = figure.subplots()
     axes.barh(list(accuracies), list(accuracies.values()), color=MEASURED)
     axes.axvline(clean, color="black", linestyle="--", label="clean")
-    # In a column, because at the bars' ends most would lie on the line.
+    # In a column: at the bars' ends, most would overlap the line.
     beside = axes.get_yaxis_transform()
     for row, accuracy in enumerate(accuracies.values()):
         axes.text(1.1, row, f"{accuracy:.2f}", transform=beside, ha="right", va="center")
@@ -188,19 +188,19 @@ def corruptions(accuracies: Mapping[str, float], clean: float, name: str) -> byt
 
 
 def _titled(name: str, headline: str, height: float) -> Figure:
-    """Return a figure so many inches high, entitled with the net and its figures."""
+    """Return a figure ``height`` inches high, titled with the net and its figures."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     figure.suptitle(f"{name}\n{headline}")
     return figure
 
 
 def _legend_above(axes: Axes) -> None:
-    # Inside the axes it would hide some net's figures wherever it stood.
+    # Anywhere inside the axes it would hide some net's figures.
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False)
 
 
 def png(figure: Figure, *, dpi: float = DPI) -> bytes:
-    """Return the figure as a PNG's bytes."""
+    """Return the figure as the bytes of a PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
