@@ -1,4 +1,4 @@
-/* All that an application needs of the net: one function, in one source file. */
+/* All the code that an application needs: one function in one source file. */
 
 #include "tinydigits.h"
 

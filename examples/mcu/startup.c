@@ -1,4 +1,4 @@
-/* What runs before and after main on a Cortex-M4 under QEMU: memory, a clock, and the answer. */
+/* Start-up code for a Cortex-M4 under QEMU: sets up memory, times main and prints the result. */
 
 #include <stdint.h>
 
@@ -7,7 +7,7 @@ int main(void);
 void reset(void);
 
 #define PICTURES 16u
-/* With -icount shift=0 an instruction takes a nanosecond, and a tick of the 25 MHz clock 40. */
+/* With -icount shift=0 an instruction takes 1 ns, and a tick of the 25 MHz clock takes 40 ns. */
 #define INSTRUCTIONS_A_TICK 40u
 
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
 #define CLOCK ((clock_registers *)0xE000E010)
 #define CLOCK_MAX 0xFFFFFFu
 
-/* Asks the host, through QEMU, to do something: Arm's semihosting. */
+/* Calls a function of the host through QEMU: Arm's semihosting. */
 static int host(int operation, const void *argument) {
   register int r0 __asm__("r0") = operation;
   register const void *r1 __asm__("r1") = argument;
@@ -44,7 +44,7 @@ void reset(void) {
   for (uint32_t *to = bss_start; to < bss_end;) *to++ = 0;
   CLOCK->reload = CLOCK_MAX;
   CLOCK->current = 0;
-  CLOCK->control = 5; /* the processor's clock, started */
+  CLOCK->control = 5; /* enabled, from the processor's clock */
   const int wrong = main();
   const uint32_t ticks = CLOCK_MAX - CLOCK->current;
   print_number(PICTURES - (uint32_t)wrong);
@@ -56,7 +56,7 @@ void reset(void) {
   }
 }
 
-/* Where a Cortex-M looks first. */
+/* The vector table, which a Cortex-M reads first. */
 __attribute__((section(".vectors"), used)) static const struct {
   uint32_t *stack;
   void (*reset)(void);
