@@ -19,11 +19,11 @@ def test_auto_falls_back_to_synthetic_digits_and_says_so(tmp_path: Path) -> None
     data = load_dataset("auto", tmp_path)
     assert (data.name, len(data.train), len(data.test)) == ("synthetic", 30, 20)
     assert "not MNIST results" in str(data.warning)
-    assert "none of 1 mirrors" in data.origin
+    assert "none of the 1 mirrors" in data.origin
 
 
 def test_mnist_fails_where_auto_falls_back(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none of 1 mirrors .*--data synthetic"):
+    with pytest.raises(InputError, match=r"none of the 1 mirrors .*--data synthetic"):
         load_dataset("mnist", tmp_path)
 
 

@@ -162,7 +162,7 @@ def test_nothing_is_kept_when_no_mirror_has_the_original(
     address, served = mirror
     (served / f"{NAMES[0]}.gz").write_bytes(content)
     monkeypatch.setattr(mnist, "MIRRORS", (address,))
-    with pytest.raises(UnavailableError, match="none of 1 mirrors gives it"):
+    with pytest.raises(UnavailableError, match="none of the 1 mirrors provides it"):
         mnist.load("train", tmp_path / "data")
     assert not (tmp_path / "data").exists()
 

@@ -131,7 +131,7 @@ def other_net(**tensors: torch.Tensor) -> dict[str, Any]:
             other_net(**{"layers.conv1.weight": torch.zeros(9, 1, 3, 3)}),
             r"layers.conv1.weight is \(9, 1, 3, 3\), expected \(8, 1, 3, 3\)",
         ),
-        (valid(model_state_dict=Code()), "could run code: not loaded"),
+        (valid(model_state_dict=Code()), "could run code; give a checkpoint"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(
@@ -181,7 +181,7 @@ def test_resuming_nothing_is_refused(tmp_path: Path, origin: Origin) -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"config": {"seed": 1}}, "started with --seed 0, not --seed 1: give the options"),
+        ({"config": {"seed": 1}}, "started with --seed 0, not --seed 1: give the original options"),
         ({"config": {"lr": 0.02, "batch_size": 32}}, "--batch-size 64 --lr 0.01, not --batch"),
         ({"dataset": "mnist"}, "started with --data synthetic, not --data mnist"),
     ],
@@ -206,13 +206,13 @@ def test_resuming_from_a_plain_model_is_refused(
     tmp_path: Path, fresh: Callable[[], State], origin: Origin
 ) -> None:
     save_model(tmp_path / LAST, fresh(), origin)
-    with pytest.raises(InputError, match="is no run to resume"):
+    with pytest.raises(InputError, match="so the run cannot be resumed"):
         last(tmp_path, origin)
 
 
 def test_resuming_from_a_file_without_options_is_refused(tmp_path: Path, origin: Origin) -> None:
     torch.save(valid(), tmp_path / LAST)
-    with pytest.raises(InputError, match="lacks 'config': it is no run to resume"):
+    with pytest.raises(InputError, match="lacks 'config', so the run cannot be resumed"):
         last(tmp_path, origin)
 
 

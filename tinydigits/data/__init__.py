@@ -1,4 +1,4 @@
-"""Digits: MNIST's files, found and verified, and synthetic ones, drawn by a program."""
+"""Data: MNIST's files, located and verified, and synthetic digits drawn by a program."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Digits in memory, and the choice between MNIST and the synthetic ones."""
+"""Digits in memory, and the choice between MNIST and synthetic digits."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ from tinydigits.data import mnist, synthetic
 from tinydigits.data.sources import SYNTHETIC_WARNING, Source
 from tinydigits.errors import InputError
 
-SYNTHETIC_COUNTS = (60_000, 10_000)  # to train on and to test: as many as MNIST has
+SYNTHETIC_COUNTS = (60_000, 10_000)  # training and test digits, as many as in MNIST
 
 
 @dataclass(frozen=True)
 class Digits:
-    """Images, uint8 (N, 28, 28), white on black, and their labels, uint8 (N,)."""
+    """Images, uint8 (N, 28, 28), white on black, with their labels, uint8 (N,)."""
 
     images: Tensor
     labels: Tensor
@@ -34,33 +34,34 @@ class Digits:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The training and the test digits of one source."""
+    """Training and test digits from one source."""
 
     name: Literal["mnist", "synthetic"]
     train: Digits
     test: Digits
     origin: str
-    """Where the digits came from, for people to read."""
+    """Human-readable origin: MNIST's folder, or the reason for using synthetic digits."""
 
     @property
     def warning(self) -> str | None:
-        """What must stand beside every result on these digits."""
+        """The warning to show with every result on these digits; None for MNIST."""
         return SYNTHETIC_WARNING if self.name == "synthetic" else None
 
 
 def load_dataset(
     source: Source, directory: Path, *, synthetic_counts: tuple[int, int] = SYNTHETIC_COUNTS
 ) -> Dataset:
-    """Return verified MNIST from ``directory``, downloaded where missing, or synthetic digits.
+    """Return verified MNIST digits from ``directory``, or synthetic digits.
 
-    ``auto`` falls back to synthetic digits when MNIST is neither there nor to be had; of those,
-    ``synthetic_counts`` are drawn to train on and to test.
+    Missing MNIST files are downloaded. ``auto`` falls back to synthetic digits if that fails.
+    ``synthetic_counts`` is the number of synthetic training and test digits.
 
     Raises:
-        InputError: a file is damaged (whatever the source), or ``mnist`` cannot be had.
+        InputError: an MNIST file is damaged (for ``mnist`` and ``auto``), or MNIST is unavailable
+            (for ``mnist`` only).
     """
     if source == "synthetic":
-        return _synthetic("asked for", *synthetic_counts)
+        return _synthetic("requested", *synthetic_counts)
     try:
         return _mnist(directory)
     except mnist.UnavailableError as error:
@@ -73,7 +74,7 @@ def mnist_part(part: mnist.Part, directory: Path) -> Digits:
     """Return MNIST's verified training or test digits.
 
     Raises:
-        InputError: a file is damaged, or is missing and cannot be downloaded.
+        InputError: a file is damaged, or it is missing and cannot be downloaded.
     """
     try:
         return digits(*mnist.load(part, directory))
@@ -93,6 +94,6 @@ def _synthetic(reason: str, train_count: int, test_count: int) -> Dataset:
 
 
 def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:
-    """Return digits from arrays, (N, 28, 28) and (N,)."""
-    # IDX arrays are read-only views; torch wants memory that it may write.
+    """Return digits for uint8 arrays of images (N, 28, 28) and labels (N,)."""
+    # IDX arrays are read-only views; PyTorch needs writable memory.
     return Digits(torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()))

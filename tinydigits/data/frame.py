@@ -1,7 +1,7 @@
-"""MNIST's frame: 20 pixels along the digit's longer side, centre of mass in a field of 28 by 28.
+"""MNIST's frame: a digit 20 pixels long on its longer side, centred by mass in 28 x 28 pixels.
 
-Both figures were measured on all 70,000 digits; the shift is by whole pixels, so that the digit's
-anti-aliasing stays as it was drawn.
+Both figures were measured on all 70,000 digits. Digits shift by whole pixels, which leaves their
+anti-aliasing unchanged.
 """
 
 import numpy as np
@@ -9,12 +9,12 @@ import numpy.typing as npt
 
 from tinydigits.net.contract import SIDE
 
-BOX = 20  # pixels of a digit's longer side
-CENTRE = 14  # index of the centre of mass, to within half a pixel
+BOX = 20  # length of a digit's longer side, in pixels
+CENTRE = 14  # index of the centre of mass, within half a pixel
 
 
 def centre(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return (N, 28, 28) pictures of digits (N, 20, 20), none of them empty."""
+    """Return uint8 pictures (N, 28, 28) of digits (N, 20, 20), none of which may be empty."""
     mass = ink.sum(axis=(1, 2), dtype=np.float64)
     index = np.arange(BOX)
     rows = _shifted(ink.sum(axis=2) @ index / mass)
@@ -25,6 +25,6 @@ def centre(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 
 def _shifted(centre_of_mass: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Indices in the field of each digit's BOX pixels along one axis, (N, BOX)."""
+    """Return indices (N, BOX): where each digit's BOX pixels go along one axis of the picture."""
     shift = np.clip(np.rint(CENTRE - centre_of_mass), 0, SIDE - BOX).astype(np.int64)
     return shift[:, None] + np.arange(BOX)

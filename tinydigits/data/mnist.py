@@ -1,7 +1,7 @@
-"""MNIST's four files: find them, download what is missing, verify every byte each time.
+"""MNIST's four files: locate them, download missing ones, and verify every byte on every run.
 
-Verified are the uncompressed bytes: mirrors recompress, contents never change. Y. LeCun, C. Cortes
-and C. Burges made the set.
+The uncompressed bytes are verified, since mirrors may recompress the files. MNIST is by Y. LeCun,
+C. Cortes and C. Burges.
 """
 
 import gzip
@@ -27,7 +27,7 @@ PARTS: tuple[Part, Part] = ("train", "test")
 
 
 class File(NamedTuple):
-    """One of the four files: its name, and the size and SHA-256 of its uncompressed bytes."""
+    """One of the four files: its name, and its uncompressed size in bytes and SHA-256."""
 
     name: str
     size: int
@@ -60,7 +60,7 @@ LABELS: dict[Part, File] = {
 }
 # Test digits, counted from 0, whose label most human annotators rejected: C. G. Northcutt,
 # A. Athalye and J. Mueller (2021), "Pervasive Label Errors in Test Sets Destabilize Machine
-# Learning Benchmarks", arXiv:2103.14749. A net that read every digit rightly would score 99.85 %.
+# Learning Benchmarks", arXiv:2103.14749. A net that read every digit correctly would score 99.85 %.
 DISPUTED_TEST_LABELS: tuple[int, ...] = (
     947, 1621, 1901, 2130, 2462, 2597, 2654, 3520, 3558, 5937, 6651, 6783, 8527, 9679, 9729,
 )  # fmt: skip
@@ -69,22 +69,24 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://sagemaker-sample-files.s3.amazonaws.com/datasets/image/MNIST/",
 )
-TIMEOUT = 10.0  # seconds a mirror may stay silent before the next one is tried
+TIMEOUT = 10.0  # seconds without data before the next mirror is tried
 
 
 class UnavailableError(Exception):
-    """MNIST is not in the folder and cannot be brought there."""
+    """MNIST is not in the folder and cannot be downloaded."""
 
 
 def load(part: Part, directory: Path) -> tuple[Bytes, Bytes]:
-    """Return verified images (N, 28, 28) and labels (N,), both uint8, of one part of MNIST.
+    """Return one part of MNIST: verified images (N, 28, 28) and labels (N,), both uint8.
 
     Reads raw or ``.gz`` files from ``directory`` or from ``directory/MNIST/raw``, where torchvision
-    leaves them; downloads what is in neither.
+    stores them, and downloads missing files to ``directory``.
 
     Raises:
-        InputError: a file is there but is not the original.
-        UnavailableError: a file is missing and no mirror gives it.
+        InputError: a file is present but is not the original, or it cannot be read, or
+            ``directory`` is a file.
+        UnavailableError: a file is missing and no mirror provides it, or the download cannot be
+            saved.
     """
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: give --data-dir a folder for the MNIST files")
@@ -109,7 +111,7 @@ def _content(file: File, directory: Path) -> bytes:
 
 
 def find(file: File, directory: Path) -> Path | None:
-    """Return where the file lies, raw or compressed, or None."""
+    """Return the path of the raw or compressed file, or None if it is in neither folder."""
     folders = (directory, directory / "MNIST" / "raw")
     candidates = [folder / (file.name + end) for folder in folders for end in ("", ".gz")]
     return next((path for path in candidates if path.is_file()), None)
@@ -117,7 +119,7 @@ def find(file: File, directory: Path) -> Path | None:
 
 def _read(path: Path, file: File) -> bytes:
     try:
-        # One byte more than expected is enough to see that a file is too long, however long it is.
+        # One byte beyond the expected size shows that a file is too long, whatever its length.
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
             return stream.read(file.size + 1)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
@@ -130,7 +132,7 @@ def _read(path: Path, file: File) -> bytes:
 
 
 def _fault(raw: bytes, file: File) -> str | None:
-    """Return what is wrong with the uncompressed bytes, the most telling fault first."""
+    """Return the most informative fault in the uncompressed bytes, or None if there is none."""
     if hashlib.sha256(raw).hexdigest() == file.sha256:
         return None
     if len(raw) < file.size:
@@ -157,7 +159,7 @@ def _download(file: File, path: Path) -> None:
             return
         faults.append(fault)
     raise UnavailableError(
-        f"{file.name} is not in {path.parent} and none of {len(MIRRORS)} mirrors gives it "
+        f"{file.name} is not in {path.parent} and none of the {len(MIRRORS)} mirrors provides it "
         f"({faults[-1]}); put the four MNIST files into {path.parent}, or name their folder with "
         "--data-dir"
     )
@@ -166,7 +168,7 @@ def _download(file: File, path: Path) -> None:
 def _fetch(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
         size = int(response.headers.get("Content-Length", 0)) or None
-        # disable=None: no bar where standard error is not a terminal.
+        # disable=None: no progress bar unless standard error is a terminal.
         with tqdm(
             total=size, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None
         ) as bar:
@@ -181,4 +183,4 @@ def _keep(path: Path, compressed: bytes) -> None:
     try:
         write_atomically(path, compressed)
     except InputError as error:
-        raise UnavailableError(f"{error}, such as --data-dir") from error
+        raise UnavailableError(f"{error} as --data-dir") from error

@@ -1,6 +1,6 @@
-"""Where digits come from: what ``--data`` and ``--data-dir`` say, and what must be said of it.
+"""Sources of digits: the values of ``--data`` and ``--data-dir``, and the synthetic-data warning.
 
-Nothing here needs PyTorch, so that ``--help`` answers at once.
+Nothing here needs PyTorch, so ``--help`` appears at once.
 """
 
 import os
@@ -13,5 +13,5 @@ SYNTHETIC_WARNING = "SYNTHETIC digits, drawn by a program: these are not MNIST r
 
 
 def mnist_folder() -> Path:
-    """Return the folder of the MNIST files where none is given: $TINYDIGITS_DATA, or ``data``."""
+    """Return the default folder of the MNIST files: $TINYDIGITS_DATA if set, otherwise ``data``."""
     return Path(os.environ.get("TINYDIGITS_DATA") or "data")

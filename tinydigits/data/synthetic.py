@@ -1,14 +1,14 @@
 """Synthetic digits: handwriting drawn from strokes, for training without the MNIST files.
 
-Every digit starts from the table of writing variants below. A variant holds several keyforms: the
-same strokes in the same order, shaped differently. A digit is a random blend of the keyforms of
-one variant, loosened at every control point, bent, slanted and stretched. Its strokes are smooth
-curves drawn with a round pen, and the picture is normalised as MNIST's are: 20 pixels along the
-longer side, centre of mass in the middle of a field of 28 by 28.
+Every digit starts from the table of writing variants below. A variant has several keyforms: the
+same strokes in the same order, in different shapes. A digit is a random blend of one variant's
+keyforms, with jittered control points, then bent, stretched, slanted and rotated. A round pen draws
+its strokes as smooth curves. The picture is normalised like MNIST's: 20 pixels on the longer side,
+the centre of mass in the middle of 28 x 28 pixels.
 
-The table was drawn by hand, and the spreads were set by comparing the digits with MNIST's training
-digits and the errors of a net that had seen synthetic digits only. MNIST's test digits had no part
-in it.
+The table was drawn by hand. The spreads were set by comparing the digits with MNIST's training
+digits, and from the errors of a net trained on synthetic digits only. MNIST's test digits played no
+part.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ Stroke = list[tuple[float, float]]
 
 
 class Variant(NamedTuple):
-    """One way of writing a digit: its label, its share among the label's variants, its keyforms."""
+    """One way to write a digit: its label, its share of the label's digits, and its keyforms."""
 
     label: int
     share: float
     keyforms: list[list[Stroke]]
 
 
-# Each variant is a line with the label, the variant's share of that label's digits and a name,
-# followed by one indented line a keyform. Strokes are divided by "/" and list their control points
-# as "x,y" in hundredths of a box one unit high, y pointing down. A point written twice in a row is
-# a corner. All keyforms of a variant have the same number of points in each stroke, so that they
-# can be blended.
+# Each variant starts with a line of its label, its share of that label's digits and its name. One
+# indented line per keyform follows. "/" separates strokes; a stroke lists its control points as
+# "x,y" in hundredths of a box one unit high, with y pointing down. A point written twice in a row
+# is a corner. All keyforms of a variant have the same number of points in each stroke, so they can
+# be blended.
 DIGITS = """
 0 0.64  closed at the top
   42,1 20,10 6,34 6,66 20,92 40,99 60,90 72,66 71,34 58,9 38,1
@@ -242,69 +242,71 @@ DIGITS = """
   56,6 40,2 20,12 14,28 24,40 44,36 56,28 58,44 52,70 44,88 36,100
 """
 
-# Of drawing in bulk.
-BLOCK = 250  # digits that share a random stream: a multiple of ten, and small enough for a cache
-SAMPLES = 72  # pen positions a digit: on the longest paths they still lie within the pen's radius
+# Batched drawing.
+BLOCK = 250  # digits per random stream: a multiple of ten, and small enough for the cache
+SAMPLES = 72  # pen positions per digit: less than a pen radius apart even on the longest path
 
-# How far a digit strays from the table: standard deviations unless said otherwise, in heights of
-# a digit unless said otherwise. More of any of these made digits that a reader of MNIST never
-# meets, less made digits too alike.
-BLEND_CONTRAST = 2.5  # above 1, a blend stays near one of its keyforms instead of their average
-POINT_JITTER = 0.016  # of a control point; more makes curves angular
-STROKE_JITTER = 0.03  # of a whole stroke; opens gaps where strokes meet, or crosses them
+# How far a digit departs from the table: standard deviations in digit heights, unless noted. Larger
+# values give digits that do not occur in MNIST; smaller values give digits that are too similar.
+BLEND_CONTRAST = 2.5  # exponent; above 1, a blend stays near one keyform, not near their average
+POINT_JITTER = 0.016  # of a control point; larger values make curves angular
+STROKE_JITTER = 0.03  # of a whole stroke; opens gaps between strokes, or makes them cross
 END_STRETCH = 0.18  # of a stroke's overshoot, in lengths of its last span
 TAPER = 0.20  # relative difference in width between the middle and either end
-BALANCE = 0.22  # of the middle's shift downwards, in quarters of a height
-WARP = 0.06  # of the smooth bends' amplitude
-WARP_WAVES = 3  # bends a digit: enough that no two digits are bent alike
-WARP_FREQUENCY = 5.0  # radians a height, about one bend a digit
+BALANCE = 0.22  # of the middle's downward shift, in quarters of a height
+WARP = 0.06  # amplitude of the smooth bends
+WARP_WAVES = 3  # bends per digit: enough to make every digit's bends different
+WARP_FREQUENCY = 5.0  # radians per height, about one bend per digit
 
-# MNIST's digits lean to the right by 7 degrees on average, and by 15 more or less.
+# MNIST's digits lean to the right by 7 degrees on average, with a deviation of 15 degrees.
 SLANT_MEAN = 0.13  # tangent
 SLANT_DEVIATION = 0.24  # tangent
 ROTATION_DEVIATION = 0.10  # radians
-ASPECT = 1.08  # median width in units of the table's, which is a little narrower than MNIST
+ASPECT = 1.08  # median width relative to the table, which is slightly narrower than MNIST
 ASPECT_DEVIATION = 0.20  # of the logarithm
 
-# MNIST's strokes are 2.6 pixels wide on average, 1.5 to 4.4 in all but the extremes.
+# MNIST's strokes are 2.6 pixels wide on average, and from 1.5 to 4.4 except for outliers.
 PEN_RADIUS = 1.6  # pixels, median for a path as long as a digit is high
-THINNING = 0.3  # power of the path's length: in MNIST a 1 is bolder than a 5
-PEN_DEVIATION = 0.28  # of the logarithm of the radius
-PEN_LIMITS = (0.6, 2.8)  # pixels: thinner breaks up, thicker fills every loop
-PRESSURE = 0.10  # relative swing of the radius along the path
-RAGGEDNESS = 0.06  # relative swing of the radius between neighbouring pen positions
+THINNING = 0.3  # exponent of the path's length: in MNIST, a 1 is bolder than a 5
+PEN_DEVIATION = 0.28  # of the radius's logarithm
+PEN_LIMITS = (0.6, 2.8)  # pixels; thinner strokes break up, thicker ones fill every loop
+PRESSURE = 0.10  # relative variation of the radius along the path
+RAGGEDNESS = 0.06  # relative variation of the radius between adjacent pen positions
 NIB = 0.08  # relative difference between the pen's axes
-EDGE = 0.5  # pixels over which ink fades on either side of its edge, as if scanned
+EDGE = 0.5  # pixels over which ink fades on either side of its edge, as in a scan
 
-# Rows are the powers 0 to 3 of the way from the second control to the third of four.
+# Rows: powers 0 to 3 of the position between the second and third of four controls.
 CATMULL_ROM = np.array(((0, 2, 0, 0), (-1, 0, 1, 0), (2, -5, 4, -1), (-1, 3, -3, 1))) / 2
 
 
 class Outlines(NamedTuple):
-    """All variants ready for drawing, padded to the most controls and keyforms in the table."""
+    """All variants, ready to draw, padded to the largest numbers of controls and keyforms."""
 
     label: IntArray  # (variants, 1)
-    share: FloatArray  # (variants, 1): the variant's part of its label's digits
+    share: FloatArray  # (variants, 1): the variant's share of its label's digits
     keyforms: FloatArray  # (variants, keyforms, controls, 2)
     present: npt.NDArray[np.bool_]  # (variants, keyforms): false for padding
-    inner: IntArray  # (variants, controls): the neighbour of a stroke's end, otherwise itself
-    stroke: IntArray  # (variants, controls): the stroke that a control belongs to
-    spline: FloatArray  # (variants, SAMPLES, controls): weights of the controls in the path
+    inner: IntArray  # (variants, controls): a stroke end's inner neighbour, else the control itself
+    stroke: IntArray  # (variants, controls): index of each control's stroke
+    spline: FloatArray  # (variants, SAMPLES, controls): weight of each control along the path
 
 
 def draw(count: int, *, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return the first ``count`` digits of the endless row that ``seed`` names, and their labels.
+    """Return the first ``count`` digits of the endless sequence for ``seed``, with their labels.
 
-    Images are uint8 of shape (count, 28, 28), white (255) on black (0); labels are uint8 of shape
-    (count,). Every ten digits in a row hold each of 0 to 9 once, in random order. Digit i depends
-    on ``seed`` and i only. Raises ValueError where ``count`` is negative.
+    Images are uint8 (count, 28, 28), white (255) on black (0); labels are uint8 (count,). Each
+    group of ten contains every digit from 0 to 9 once, in random order. Digit i depends only on
+    ``seed`` and i.
+
+    Raises:
+        ValueError: ``count`` is negative.
     """
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     labels = np.zeros(count, np.uint8)
     for start in range(0, count, BLOCK):
-        # The last block is drawn whole and cut, so that its first digits never depend on count.
+        # The last block is drawn whole and then cut, so its digits do not depend on count.
         rng = np.random.default_rng(derive(seed, "synthetic", start // BLOCK))
         block = _draw_labels(rng)
         images[start : start + BLOCK] = _draw_images(block, rng)[: count - start]
@@ -313,13 +315,13 @@ def draw(count: int, *, seed: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[n
 
 
 def _draw_labels(rng: np.random.Generator) -> IntArray:
-    """Labels of one block: every ten in a row hold each digit once, in random order."""
+    """Return one block's labels (BLOCK,): each group of ten has every digit, in random order."""
     cycles = np.tile(np.arange(10), (BLOCK // 10, 1))
     return rng.permuted(cycles, axis=1).ravel()
 
 
 def _draw_images(labels: IntArray, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
-    """Pictures of one digit per label, (labels, 28, 28)."""
+    """Return a picture (28, 28) for each label, (labels, 28, 28)."""
     outlines = _outlines()
     variant = _choose_variants(labels, outlines, rng)
     controls = _loosen(_blend(outlines, variant, rng), outlines, variant, rng)
@@ -330,15 +332,15 @@ def _draw_images(labels: IntArray, rng: np.random.Generator) -> npt.NDArray[np.u
 
 
 def _choose_variants(labels: IntArray, outlines: Outlines, rng: np.random.Generator) -> IntArray:
-    """Index of a variant for each label, drawn by the shares."""
-    # Gumbel's trick: the largest of noisy log shares is a draw in proportion to the shares.
+    """Return a variant's index for each label, drawn in proportion to the shares."""
+    # The Gumbel-max trick: the largest noisy log share is a draw in proportion to the shares.
     scores = np.log(outlines.share) + rng.gumbel(size=(len(outlines.share), len(labels)))
     chosen: IntArray = np.where(labels == outlines.label, scores, -np.inf).argmax(axis=0)
     return chosen
 
 
 def _blend(outlines: Outlines, variant: IntArray, rng: np.random.Generator) -> FloatArray:
-    """Control points of a random mixture of each variant's keyforms, (digits, controls, 2)."""
+    """Return control points (digits, controls, 2): random blends of each variant's keyforms."""
     present = outlines.present[variant]
     weights = present * rng.standard_exponential(present.shape, np.float32) ** BLEND_CONTRAST
     weights /= weights.sum(axis=1, keepdims=True)
@@ -349,7 +351,7 @@ def _blend(outlines: Outlines, variant: IntArray, rng: np.random.Generator) -> F
 def _loosen(
     controls: FloatArray, outlines: Outlines, variant: IntArray, rng: np.random.Generator
 ) -> FloatArray:
-    """Move the control points, the ends of strokes along the pen's way, and whole strokes."""
+    """Jitter control points and whole strokes, and stretch stroke ends along their direction."""
     digits, points, _ = controls.shape
     inner = np.take_along_axis(controls, outlines.inner[variant][:, :, None], axis=1)
     stretch = END_STRETCH * _normal(rng, (digits, points, 1))
@@ -361,7 +363,7 @@ def _loosen(
 
 
 def _proportion(path: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Give the upper half another height, and the upper end another width, than the lower."""
+    """Change the relative heights of the two halves and the relative widths of the two ends."""
     x, y = path[:, :, 0], path[:, :, 1]
     taper = TAPER * _normal(rng, (len(path), 1))
     balance = BALANCE * _normal(rng, (len(path), 1))
@@ -371,7 +373,7 @@ def _proportion(path: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _bend(path: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Bend the paths by a few smooth waves across the plane."""
+    """Bend the paths with a few smooth waves across the plane."""
     waves = (len(path), WARP_WAVES)
     direction = WARP_FREQUENCY * _normal(rng, (*waves, 2))
     phase = rng.uniform(0, 2 * np.pi, waves).astype(np.float32)
@@ -388,7 +390,7 @@ def _transform(path: FloatArray, rng: np.random.Generator) -> FloatArray:
     slant = SLANT_MEAN + SLANT_DEVIATION * _normal(rng, (digits,))
     angle = ROTATION_DEVIATION * _normal(rng, (digits,))
     cosine, sine = np.cos(angle), np.sin(angle)
-    # Row vectors times these matrices: stretch and slant, then rotate.
+    # Applied to row vectors: stretch and slant, then rotate.
     shear = np.stack((aspect, np.zeros_like(aspect), -slant, np.ones_like(aspect)), axis=1)
     rotation = np.stack((cosine, sine, -sine, cosine), axis=1)
     moved: FloatArray = path @ shear.reshape(-1, 2, 2) @ rotation.reshape(-1, 2, 2)
@@ -396,7 +398,7 @@ def _transform(path: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _press_pen(path: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Reach of the ink around every pen position in x and y, pixels, (digits, SAMPLES, 2)."""
+    """Return the ink's reach around each pen position, (digits, SAMPLES, 2), in x and y, pixels."""
     digits = len(path)
     length = np.linalg.norm(np.diff(path, axis=1), axis=2).sum(axis=1, keepdims=True)
     median = PEN_RADIUS * length**-THINNING
@@ -407,7 +409,7 @@ def _press_pen(path: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 
 def _swell(digits: int, rng: np.random.Generator) -> FloatArray:
-    """Factor of the pen's radius along the path, a slow wave and rough edges, (digits, SAMPLES)."""
+    """Return factors of the pen's radius, (digits, SAMPLES): a slow wave plus roughness."""
     along = np.linspace(0, 2 * np.pi, SAMPLES, dtype=np.float32)
     rate = rng.uniform(0.5, 2.0, (digits, 1)).astype(np.float32)
     phase = rng.uniform(0, 2 * np.pi, (digits, 1)).astype(np.float32)
@@ -417,11 +419,11 @@ def _swell(digits: int, rng: np.random.Generator) -> FloatArray:
 
 
 def _fit_to_box(path: FloatArray, reach: FloatArray) -> FloatArray:
-    """Scale the paths so that the longer side of their ink is BOX pixels, and centre the ink."""
+    """Scale the paths so that their ink's longer side is BOX pixels, and centre the ink."""
     scale = np.full((len(path), 1, 1), BOX, np.float32)
     low, high = _extent(path, np.zeros_like(reach))
     slope = (high - low).max(axis=2, keepdims=True)
-    for _ in range(3):  # Newton's method: the side of the ink is nearly linear in the scale
+    for _ in range(3):  # Newton's method: the ink's side is nearly linear in the scale
         low, high = _extent(path * scale, reach)
         scale += (BOX - (high - low).max(axis=2, keepdims=True)) / slope
     low, high = _extent(path * scale, reach)
@@ -430,43 +432,43 @@ def _fit_to_box(path: FloatArray, reach: FloatArray) -> FloatArray:
 
 
 def _extent(path: FloatArray, reach: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Least and greatest coordinates of the ink, each (digits, 1, 2)."""
+    """Return the ink's smallest and largest coordinates, each (digits, 1, 2)."""
     return (path - reach).min(axis=1, keepdims=True), (path + reach).max(axis=1, keepdims=True)
 
 
 def _ink(path: FloatArray, reach: FloatArray) -> npt.NDArray[np.uint8]:
-    """Grey values of BOX by BOX pixels, (digits, BOX, BOX).
+    """Return grey values from 0 to 255, uint8 (digits, BOX, BOX).
 
-    Ink is deepest on the path and ends where the nearest pen position's reach ends; measuring
-    distances in reaches keeps that end exact for every width and shape of the pen.
+    Ink is deepest on the path and ends at the reach of the nearest pen position. Distances are
+    measured in reaches, so the edge is exact for every width and shape of the pen.
     """
     pixels = np.arange(BOX, dtype=np.float32) + 0.5
-    # Samples first: each step of the loop below then reads a contiguous slice.
+    # Samples come first, so each step of the loop below reads a contiguous slice.
     path, reach = path.transpose(1, 2, 0)[..., None], reach.transpose(1, 2, 0)[..., None]
     squares = ((pixels - path) / reach) ** 2
     nearest = np.full((path.shape[2], BOX, BOX), np.inf, np.float32)
     for horizontal, vertical in squares:
         np.minimum(nearest, vertical[:, :, None] + horizontal[:, None, :], out=nearest)
-    # One reach a digit keeps the edge equally soft where the pen swells.
+    # The mean reach of each digit keeps its edge equally soft where the pen widens.
     depth = (1 - np.sqrt(nearest)) * reach.mean(axis=(0, 1))[..., None]
     grey: npt.NDArray[np.uint8] = np.rint(255 * np.clip(depth / (2 * EDGE), 0, 1)).astype(np.uint8)
     return grey
 
 
 def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
-    """Standard normal numbers in single precision."""
+    """Return standard normal numbers in single precision."""
     return rng.standard_normal(shape, np.float32)
 
 
 @functools.cache
 def _outlines() -> Outlines:
-    """Compile DIGITS, once."""
+    """Return DIGITS compiled for drawing; compile it only once."""
     compiled = [_compile(variant) for variant in _read(DIGITS)]
     return Outlines(*(_stack(arrays) for arrays in zip(*compiled, strict=True)))
 
 
 def _compile(variant: Variant) -> Outlines:
-    """One variant's row of every array in Outlines, without padding."""
+    """Return one variant's row of each array in Outlines, without padding."""
     strokes = variant.keyforms[0]
     controls = [list(chain(*map(_controls, form))) for form in variant.keyforms]
     starts = np.cumsum([0] + [len(_controls(stroke)) for stroke in strokes])
@@ -487,7 +489,7 @@ def _compile(variant: Variant) -> Outlines:
 
 
 def _read(table: str) -> list[Variant]:
-    """The variants of a table such as DIGITS."""
+    """Return the variants in a table such as DIGITS."""
     variants: list[Variant] = []
     for line in table.strip().splitlines():
         if line.startswith(" "):
@@ -499,18 +501,18 @@ def _read(table: str) -> list[Variant]:
 
 
 def _read_stroke(text: str) -> Stroke:
-    """The control points of a stroke in the unit box."""
+    """Return a stroke's control points in the unit box."""
     pairs = (pair.split(",") for pair in text.split())
     return [(int(x) / 100, int(y) / 100) for x, y in pairs]
 
 
 def _controls(stroke: Stroke) -> Stroke:
-    """The points of a stroke, corners once."""
+    """Return a stroke's points, with each corner once."""
     return [point for point, _ in groupby(stroke)]
 
 
 def _pieces(stroke: Stroke, start: int) -> list[list[int]]:
-    """Control numbers of the smooth pieces of a stroke, which meet at its corners."""
+    """Return the control indices of a stroke's smooth pieces, which meet at its corners."""
     pieces = [[start]]
     for previous, point in pairwise(stroke):
         last = pieces[-1][-1]
@@ -522,7 +524,7 @@ def _pieces(stroke: Stroke, start: int) -> list[list[int]]:
 
 
 def _inner_neighbours(starts: IntArray) -> IntArray:
-    """For the first and last control of each stroke the next one inwards, else the control."""
+    """Return for each stroke's first and last control its inner neighbour, else the control."""
     inner = np.arange(starts[-1])
     inner[starts[:-1]] += 1
     inner[starts[1:] - 1] -= 1
@@ -530,7 +532,7 @@ def _inner_neighbours(starts: IntArray) -> IntArray:
 
 
 def _spline(controls: npt.NDArray[np.floating], pieces: list[list[int]]) -> FloatArray:
-    """Weights of the controls in SAMPLES evenly spaced points of Catmull-Rom curves."""
+    """Return weights (SAMPLES, controls) for evenly spaced points on Catmull-Rom curves."""
     spans = np.concatenate([_spans(piece, len(controls)) for piece in pieces])
     chords = (spans[:, 2] - spans[:, 1]) @ controls
     ends = np.cumsum(np.hypot(*chords.T))
@@ -543,9 +545,9 @@ def _spline(controls: npt.NDArray[np.floating], pieces: list[list[int]]) -> Floa
 
 
 def _spans(piece: list[int], count: int) -> npt.NDArray[np.float64]:
-    """The four controls that shape each span of a piece, as weights, (spans, 4, count).
+    """Return the four controls that shape each span of a piece, as weights (spans, 4, count).
 
-    Beyond its ends a piece goes on straight.
+    A piece continues in a straight line beyond its ends.
     """
     knots = np.eye(count)[piece]
     before, after = 2 * knots[0] - knots[1], 2 * knots[-1] - knots[-2]
@@ -554,7 +556,7 @@ def _spans(piece: list[int], count: int) -> npt.NDArray[np.float64]:
 
 
 def _stack(arrays: tuple[npt.NDArray[Any], ...]) -> npt.NDArray[Any]:
-    """Stack arrays of unequal shapes, padding each with zeros to the largest."""
+    """Return arrays of unequal shapes in one array, each padded with zeros to the largest."""
     shape = [max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True)]
     stacked = np.zeros((len(arrays), *shape), arrays[0].dtype)
     for row, array in zip(stacked, arrays, strict=True):

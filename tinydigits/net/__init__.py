@@ -1,4 +1,4 @@
-"""The net: its layers, the checks it passes, the trained ones that ship, and their forward pass."""
+"""The net: its layers, its architecture checks, the trained nets in the package, and inference."""
 
 import lazy_loader
 

@@ -1,7 +1,7 @@
-"""Checkpoint files: loaded without running code, refused when they do not fit.
+"""Loading checkpoints without running code from the file; a file that does not fit is rejected.
 
-A file is a dict of tensors and built-in types that ``torch.load(path)`` reads with its defaults;
-``model_state_dict`` fits ``Net()``.
+A checkpoint is a dict of tensors and built-in types. ``torch.load(path)`` reads it with its
+defaults, and its ``model_state_dict`` fits ``Net()``.
 """
 
 import pickle
@@ -18,11 +18,11 @@ FORMAT, VERSION = "tinydigits", 1
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Return a checkpoint's content, its net checked to fit ``Net()``.
+    """Return a checkpoint's content, after checking that its weights fit ``Net()``.
 
     Raises:
-        InputError: the file is missing or damaged, holds code, is newer than this program, or
-            belongs to another net.
+        InputError: the file is missing or damaged, could run code, has another format version, or
+            holds another net.
     """
     content = _read(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -30,17 +30,17 @@ def load(path: Path) -> dict[str, Any]:
     if content.get("version") != VERSION:
         raise InputError(
             f"{path} has format version {content.get('version')}, expected {VERSION}: "
-            "read it with the tinydigits that wrote it, or upgrade this one"
+            "read it with the version of tinydigits that wrote it, or upgrade this one"
         )
     _check_fit(path, content.get("model_state_dict"))
     return content
 
 
 def load_net(path: Path | str) -> Net:
-    """Return the net of a checkpoint, on the CPU, in evaluation mode.
+    """Return a checkpoint's net, on the CPU, in evaluation mode.
 
     Raises:
-        InputError: as ``load`` does.
+        InputError: as for ``load``.
     """
     net = Net()
     net.load_state_dict(load(Path(path))["model_state_dict"])
@@ -50,7 +50,7 @@ def load_net(path: Path | str) -> Net:
 def _read(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
-            # Torch's remarks on odd files: what is wrong with this one is said below, in one line.
+            # The one-line errors below replace PyTorch's warnings about unusual files.
             warnings.simplefilter("ignore")
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
@@ -60,22 +60,22 @@ def _read(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         if not _may_be_torch(path):
             raise InputError(
-                f"{path} is not a PyTorch file; give a checkpoint that tinydigits wrote"
+                f"{path} is not a PyTorch file; give a checkpoint written by tinydigits"
             ) from error
         raise InputError(
-            f"{path} holds more than tensors and built-in types and could run code: not loaded; "
-            "give a checkpoint that tinydigits wrote"
+            f"{path} was not loaded: it holds more than tensors and built-in types and could run "
+            "code; give a checkpoint written by tinydigits"
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise InputError(
-            f"{path} is not a whole PyTorch file; give a checkpoint that tinydigits wrote"
+            f"{path} is not a complete PyTorch file; give a checkpoint written by tinydigits"
         ) from error
 
 
 def _may_be_torch(path: Path) -> bool:
     with path.open("rb") as file:
         head = file.read(2)
-    return head == b"PK" or head[:1] == b"\x80"  # an archive, or a pickle of old
+    return head == b"PK" or head[:1] == b"\x80"  # a zip archive, or a pickle in the old format
 
 
 def _check_fit(path: Path, found: Any) -> None:
@@ -92,7 +92,7 @@ def _check_fit(path: Path, found: Any) -> None:
         name = wrong[0]
         raise InputError(
             f"{path} holds another net: {name} is {_shape(shapes, name)}, expected "
-            f"{_shape(expected, name)}; give a checkpoint that tinydigits wrote"
+            f"{_shape(expected, name)}; give a checkpoint written by tinydigits"
         )
 
 

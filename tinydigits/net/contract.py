@@ -1,8 +1,8 @@
-"""The numbers that go in and come out of every net; nothing here needs PyTorch.
+"""The input and output contract of every exported net; nothing here needs PyTorch.
 
-A net takes raw pixels, 0 to 255, white on black, SIDE a side, and returns one logit a class.
+Input: raw pixels from 0 to 255, white on black, SIDE x SIDE. Output: one logit per class.
 """
 
-SIDE = 28  # pixels of a picture
+SIDE = 28  # pixels
 CLASSES = 10
 MEAN, STD = 0.1307, 0.3081  # of pixel / 255 over MNIST's 60,000 training digits

@@ -1,4 +1,4 @@
-"""The forward pass outside of training: by PyTorch, or by onnxruntime for ONNX files."""
+"""Inference: PyTorch runs nets, onnxruntime runs ONNX files."""
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,10 @@ from tinydigits.net.model import normalise
 
 
 def infer(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor:
-    """Return float32 logits (N, 10) on the CPU for (N, 28, 28) pixels from 0 to 255.
+    """Return float32 logits (N, 10) on the CPU for pixels (N, 28, 28) from 0 to 255, of any dtype.
 
-    Every image is counted once, the last incomplete batch too; the model's mode is restored.
+    Every image is evaluated exactly once, including those of an incomplete last batch. The model
+    runs in evaluation mode on its own device; its mode is then restored.
     """
     device = next(model.parameters()).device
     was_training = model.training
@@ -26,12 +27,17 @@ def infer(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor
 
 
 def infer_onnx(content: bytes, images: Tensor, *, batch_size: int = 1000) -> Tensor:
-    """Return float32 logits (N, 10) of an ONNX file's net for (N, 28, 28) pixels, uint8.
+    """Return an ONNX model's float32 logits (N, 10) for uint8 pixels (N, 28, 28).
+
+    Args:
+        content: the bytes of the ONNX file.
+        images: the pixels, from 0 to 255.
+        batch_size: the number of images per forward pass.
 
     Raises:
-        InputError: onnxruntime is not installed, or the file is none of tinydigits' models.
+        InputError: onnxruntime is not installed, or the file is not a tinydigits model.
     """
-    with extra("onnx", "an ONNX file"):  # imported here: not everyone has it
+    with extra("onnx", "an ONNX file"):  # onnxruntime is optional
         from tinydigits.net import runtime
     session = runtime.session_of(content, threads=torch.get_num_threads())
     batches = [

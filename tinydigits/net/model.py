@@ -11,10 +11,10 @@ from tinydigits.net.contract import CLASSES, MEAN, SIDE, STD
 
 
 class Net(nn.Module):
-    """Seven convolutions in three blocks, batch-normalised, averaged into ten logits.
+    """Seven convolutions in three blocks with batch normalisation, averaged to ten logits.
 
-    ``forward`` takes (B, 1, 28, 28) normalised images (see ``normalise``) and returns (B, 10)
-    logits. The 3x3 convolutions have no padding: MNIST's digits leave a margin of 4 pixels, and
+    ``forward`` takes normalised images (B, 1, 28, 28) (see ``normalise``) and returns logits
+    (B, 10). The 3x3 convolutions have no padding: MNIST's digits have a margin of 4 pixels, and
     without padding the same net needs half the arithmetic.
     """
 
@@ -22,7 +22,7 @@ class Net(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(
             OrderedDict(
-                # block 1: 28 -> 26 -> 24 -> 12 pixels a side
+                # block 1: 28 -> 26 -> 24 -> 12 pixels per side
                 conv1=nn.Conv2d(1, 8, kernel_size=3),
                 bn1=nn.BatchNorm2d(8),
                 relu1=nn.ReLU(),
@@ -54,24 +54,24 @@ class Net(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, 10) logits for (B, 1, 28, 28) normalised images."""
+        """Return logits (B, 10) for normalised images (B, 1, 28, 28)."""
         logits: Tensor = self.layers(x)
         return logits
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Return (B, 1, H, W) network input for (B, H, W) pixels from 0 to 255, of any dtype."""
+    """Return net input (B, 1, H, W), float32, for pixels (B, H, W) from 0 to 255, of any dtype."""
     return ((images.float() - 255 * MEAN) / (255 * STD)).unsqueeze(1)
 
 
 def parameter_count(net: nn.Module) -> int:
-    """Return how many numbers training adjusts."""
+    """Return the number of trainable parameters."""
     return sum(parameter.numel() for parameter in net.parameters() if parameter.requires_grad)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One row of the layer table; shape and multiply-adds are those of a single image."""
+    """One row of the layer table; shape and multiply-adds are for a single image."""
 
     name: str
     kind: str
@@ -81,7 +81,7 @@ class Layer:
 
 
 def layer_table(net: nn.Module) -> list[Layer]:
-    """Return one row a layer, in the order one 28x28 image passes them.
+    """Return one row per layer, in the order of the forward pass of a 28x28 image.
 
     Multiply-adds are counted for convolutions and fully connected layers; the rest is negligible.
     """

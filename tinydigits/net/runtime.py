@@ -1,8 +1,8 @@
-"""onnxruntime, without its telemetry.
+"""onnxruntime, with its telemetry turned off.
 
-Since 1.29 it reports every process that loads it to its makers, and leaves a file in the temporary
-folder. Here pictures stay where they are, and nobody is told: the variable is read once, when the
-library is loaded. Whoever wants it otherwise sets the variable to 0.
+Since version 1.29, onnxruntime reports every process that loads it to its vendor and leaves a file
+in the temporary folder. tinydigits disables this through ORT_DISABLE_TELEMETRY, which the library
+reads once, when it is loaded. Set the variable to 0 to keep the telemetry.
 """
 
 import os
@@ -22,38 +22,39 @@ from tinydigits.net.contract import SIDE
 
 
 class Session(Protocol):
-    """What is used of onnxruntime's sessions, which declare no types."""
+    """The part of onnxruntime's untyped session class that tinydigits uses."""
 
     def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
-        """Return the arrays of these names."""
+        """Return the arrays named in ``outputs``."""
         ...
 
     def get_inputs(self) -> list[Any]:
-        """Return the inputs, each with its name, type and shape."""
+        """Return the inputs, each with a name, a type and a shape."""
         ...
 
 
 def session_of(content: bytes, *, threads: int = 1) -> Session:
-    """Return the net in an ONNX file, ready to run on the CPU.
+    """Return a session for an ONNX file's content, on the CPU, with ``threads`` threads.
 
     Raises:
-        InputError: onnxruntime cannot run the file, or it takes other inputs than tinydigits' nets.
+        InputError: onnxruntime cannot run the file, or its inputs are not those of a tinydigits
+            net.
     """
     with _explained():
         session = _started(content, threads)
     found = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
     if found != [("pixels", "tensor(uint8)", [SIDE, SIDE])]:
         raise InputError(
-            f"the ONNX model takes {found}, expected pixels, uint8 (N, {SIDE}, {SIDE}): give one "
-            "made by tinydigits export onnx"
+            f"the ONNX model takes {found}, expected pixels, uint8 (N, {SIDE}, {SIDE}): give a "
+            "file written by tinydigits export onnx"
         )
-    with _explained():  # layers that do not fit each other are noticed when they run
+    with _explained():  # incompatible layers fail only when they run
         logits(session, np.zeros((1, SIDE, SIDE), np.uint8))
     return session
 
 
 def logits(session: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Return the logits (N, 10) for pixels (N, 28, 28)."""
+    """Return float32 logits (N, 10) for uint8 pixels (N, 28, 28)."""
     (found,) = session.run(["logits"], {"pixels": pixels})
     return np.asarray(found)
 
@@ -62,7 +63,7 @@ def logits(session: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
 def _explained() -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # each of onnxruntime's errors is a class of its own
+    except Exception as error:  # onnxruntime's errors have no common base class
         reason = str(error).splitlines()[0]
         raise InputError(f"onnxruntime cannot run the net: {reason}") from error
 
@@ -70,6 +71,6 @@ def _explained() -> Iterator[None]:
 def _started(content: bytes, threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-    options.log_severity_level = 4  # errors are raised; they need not be logged too
+    options.log_severity_level = 4  # errors are raised anyway, so logging them repeats them
     ready: Session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
     return ready

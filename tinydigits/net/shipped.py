@@ -1,4 +1,4 @@
-"""The trained nets that come with the package, and the file that a name or a path stands for."""
+"""The trained nets in the package, and the file for a net's name or path."""
 
 from pathlib import Path
 
@@ -7,20 +7,19 @@ from tinydigits.errors import InputError
 WEIGHTS = Path(__file__).parent / "weights"
 NAMES = ("classic", "fast", "best", "robust")  # each trained by the recipe of that name
 
-# The surest on damaged pictures among those above 99.4 % on MNIST as it is, since people's pictures
-# have shadows, noise and blur. Figures: records/.
+# The most accurate on damaged pictures among the nets above 99.4 % on clean MNIST: people's
+# pictures have shadows, noise and blur. Figures: records/.
 DEFAULT = "robust"
 
 
 def net_file(model: Path | str, *, suffix: str = ".pth") -> Path:
-    """Return the file of a net.
+    """Return the path of a net's file.
 
-    One of ``NAMES`` stands for the net that comes with the package, as a checkpoint or, with the
-    suffix ``.onnx``, as an ONNX file; anything else is a path, as ``./best`` is of a file with such
-    a name.
+    One of ``NAMES`` selects a net of the package: its checkpoint or, with the suffix ``.onnx``, its
+    ONNX file. Anything else is a path; ``./best`` names a file called ``best``.
 
     Raises:
-        InputError: there is no such file.
+        InputError: the file does not exist.
     """
     if model in NAMES:
         return WEIGHTS / f"{model}{suffix}"

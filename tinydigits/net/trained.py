@@ -1,4 +1,4 @@
-"""Trained nets, ready to answer, and where each comes from."""
+"""Loading trained nets by name or path, with their origin."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,30 +15,30 @@ class Source:
     """A trained net and where it comes from."""
 
     name: str
-    """The recipe's, or the file's."""
+    """The recipe's name for a net of the package, otherwise the file's name."""
     path: Path
     net: Net
     sha256: str
-    """Of the checkpoint's file."""
+    """SHA-256 of the checkpoint file, in hexadecimal."""
 
 
 def load(model: Path | str = DEFAULT) -> Net:
     """Return a trained net, on the CPU, in evaluation mode.
 
-    A recipe's name stands for the net that comes with the package; anything else is the path of a
-    checkpoint, as ``./best`` is of a file with such a name.
+    A recipe's name selects a net of the package, which is loaded once. Anything else is the path of
+    a checkpoint; ``./best`` names a file called ``best``.
 
     Raises:
-        InputError: there is no such net, or the file is no checkpoint of this one.
+        InputError: the file does not exist or is not a tinydigits checkpoint.
     """
     return _own(str(model)) if model in NAMES else load_net(net_file(model))
 
 
 def source_of(model: str) -> Source:
-    """Return the net that ``load`` returns, with the name and the sum of its file.
+    """Return the net that ``load`` returns, with the name, path and SHA-256 of its file.
 
     Raises:
-        InputError: as there.
+        InputError: as for ``load``.
     """
     net, path = load(model), net_file(model)
     return Source(

@@ -1,4 +1,4 @@
-"""The architecture checks, as data: what makes a net a tinydigits net."""
+"""The architecture checks, as data: the requirements that a tinydigits net meets."""
 
 import copy
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ FORWARD_BATCHES = (1, 2, 64)
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what it demands, whether the net meets it, and what was found."""
+    """One check: its requirement, whether the net meets it, and what was found."""
 
     name: str
     passed: bool
@@ -24,7 +24,7 @@ class Check:
 
 
 def check(net: nn.Module) -> list[Check]:
-    """Return the result of every architecture check, in a fixed order; the net stays as it was."""
+    """Return the result of every architecture check, in a fixed order; the net is not changed."""
     logits = [_forward(net, batch) for batch in FORWARD_BATCHES]
     return [
         _parameters(net),

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole, and what it takes to go on from the last one."""
+"""A run's checkpoints: writing them, and resuming from the last one."""
 
 import dataclasses
 import io
@@ -21,7 +21,7 @@ TRAINING = ("optimizer_state_dicts", "scheduler_state_dicts", "losses", "history
 
 @dataclass(frozen=True)
 class Origin:
-    """What a run is: its options, and the digits it learns from."""
+    """The identity of a run, stored in its checkpoints: its options and its dataset."""
 
     config: TrainConfig
     dataset: str
@@ -29,19 +29,19 @@ class Origin:
 
 
 def save_model(path: Path, state: State, origin: Origin) -> None:
-    """Write the net and where it comes from.
+    """Write the net with its origin.
 
     Raises:
-        InputError: the file cannot be written; an older one of that name stays whole.
+        InputError: the file cannot be written; an existing file stays whole.
     """
     _write(path, _model(state, origin))
 
 
 def save_last(directory: Path, state: State, origin: Origin) -> None:
-    """Write ``last.pth``: the net and everything needed to go on.
+    """Write ``last.pth``: the net and everything needed to resume.
 
     Raises:
-        InputError: the file cannot be written; an older one of that name stays whole.
+        InputError: the file cannot be written; an existing file stays whole.
     """
     training = {
         "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
@@ -70,17 +70,17 @@ def _model(state: State, origin: Origin) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    # Through memory: torch.save on a full disk raises errors of its own and leaves half a file.
+    # Through memory: on a full disk, torch.save raises its own errors and leaves a partial file.
     buffer = io.BytesIO()
     torch.save(content, buffer)
     write_atomically(path, buffer.getvalue())
 
 
 def last(directory: Path, origin: Origin) -> dict[str, Any]:
-    """Return what ``restore`` needs to go on with the run in ``directory``.
+    """Return the content of ``last.pth`` that ``restore`` needs to resume the run in ``directory``.
 
     Raises:
-        InputError: there is no such run, or it was started with other options or other digits.
+        InputError: there is no run to resume, or it was started with other options or digits.
     """
     path = directory / LAST
     if not path.exists():
@@ -90,11 +90,13 @@ def last(directory: Path, origin: Origin) -> dict[str, Any]:
         _refuse_other_run(path, content, origin)
         return {name: content[name] for name in ("model_state_dict", *TRAINING)}
     except KeyError as error:
-        raise InputError(f"{path} lacks {error}: it is no run to resume; start afresh") from error
+        raise InputError(
+            f"{path} lacks {error}, so the run cannot be resumed; start it again without --resume"
+        ) from error
 
 
 def restore(state: State, content: dict[str, Any]) -> None:
-    """Bring ``state`` to where the run was last saved."""
+    """Set ``state`` to a run's last saved state; ``content`` comes from ``last``."""
     state.net.load_state_dict(content["model_state_dict"])
     for optimizer, values in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
         optimizer.load_state_dict(values)
@@ -105,14 +107,14 @@ def restore(state: State, content: dict[str, Any]) -> None:
 
 
 def _refuse_other_run(path: Path, content: dict[str, Any], origin: Origin) -> None:
-    # The digits, not the word for them: --data auto may find MNIST today that it lacked yesterday.
+    # Compare the datasets themselves, not --data: auto may find MNIST today but not yesterday.
     started = TrainConfig.from_dict(content["config"]).to_dict() | {"data": content["dataset"]}
     given = origin.config.to_dict() | {"data": origin.dataset}
     other = [name for name in started if started[name] != given[name]]
     if other:
         raise InputError(
             f"{path} was started with {_flags(started, other)}, not {_flags(given, other)}: "
-            "give the options of the start, or another --out for another run"
+            "give the original options, or another --out for a new run"
         )
 
 
@@ -121,10 +123,13 @@ def _flags(values: dict[str, Any], names: list[str]) -> str:
 
 
 def set_aside(directory: Path) -> Path | None:
-    """Move an earlier run's files into a new folder ``previous-N`` beside them, and return it.
+    """Move an earlier run's files to a new subfolder ``previous-N`` and return its path.
 
-    Returns None where ``directory`` holds no run. A new run neither overwrites the old one nor
-    mixes its checkpoints with it.
+    Returns None if ``directory`` holds no run. A new run thus neither overwrites an earlier one nor
+    mixes its checkpoints with that one's.
+
+    Raises:
+        InputError: the files cannot be moved.
     """
     names = ("model_epoch_*.pth", LAST, FINAL, METRICS)
     earlier = [path for name in names for path in directory.glob(name)]
