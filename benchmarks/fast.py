@@ -1,11 +1,11 @@
-"""Time whole trainings: the fast recipe, the classic recipe, and the classic recipe the usual way.
+"""Time complete trainings: the fast recipe, the classic recipe, and the classic one the usual way.
 
-The usual way is that of benchmarks/pipeline.py: the same net, one image at a time through Pillow
-and a ``DataLoader``, fp32, trained by the classic recipe for its ten epochs. A round trains each
-one after the other, so that a slow moment of the machine hits all, and the fast recipe before and
-after each of the others, since a moment can be as long as its training; ratios are those of a
-round's medians. Imports and reading files are left out; everything from the first step to the final
-weights is in.
+The usual way is that of benchmarks/pipeline.py: the same net in fp32, one image at a time through
+Pillow and a ``DataLoader``, trained with the classic recipe for its ten epochs. Each round runs all
+trainings one after the other, so that a slow moment of the machine affects all of them. The fast
+recipe runs before and after each of the others, since such a moment can last as long as its
+training. Ratios compare medians within a round. Times run from the first step to the final weights,
+without imports and file reading.
 
     python benchmarks/fast.py --out records/<date>-fast
 """
@@ -31,7 +31,7 @@ ROUND = ("fast", "classic", "fast", "usual way", "fast")
 
 
 def trainings(digits: Digits, workers: int) -> dict[str, Callable[[], float]]:
-    """Return what to time: each trains once and returns its seconds."""
+    """Return the trainings to time; each trains once and returns its seconds."""
     compute = hardware.choose("cpu", "auto")
     classic, fast = RECIPES["classic"], RECIPES["fast"]
     learned, _ = hold_out(digits, classic.val)
@@ -43,17 +43,19 @@ def trainings(digits: Digits, workers: int) -> dict[str, Callable[[], float]]:
 
 
 def main() -> None:
-    """Run the rounds, print the ratios, and write every figure where asked."""
+    """Run the rounds, print the ratio, and write all figures to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=0, help="of the usual way's DataLoader")
+    parser.add_argument(
+        "--workers", type=int, default=0, help="workers of the usual way's DataLoader"
+    )
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for timing.json")
     options = parser.parse_args()
 
     digits = load_dataset("mnist", options.data_dir).train
     timed = trainings(digits, options.workers)
-    # Once for nothing: the first training also loads parts of PyTorch.
+    # Not timed: the first training also loads parts of PyTorch.
     timed["fast"]()
     seconds: dict[str, list[float]] = {name: [] for name in timed}
     ratios = []

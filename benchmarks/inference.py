@@ -1,11 +1,11 @@
-"""Compare what `tinydigits export` writes: size, memory, answers and time, run as users run it.
+"""Compare all forms of the net that `tinydigits export` writes: size, memory, answers and time.
 
-Every form reads all 10,000 test digits once, for the parity with the net. Then rounds are timed: a
-picture at a time, and a thousand together, all forms one after the other in each round, one thread
-each, so that a slow moment of the machine hits all. The headers are compiled with -O3
--march=native and called through ctypes; the page is opened in Chromium, which takes one picture at
-a time. Memory is a header's static buffers, a page's JavaScript heap, or else the peak of a Python
-process that does nothing but read one picture.
+Every form reads all 10,000 test digits once, to compare its answers with the net's. Then rounds are
+timed, with one picture at a time and a thousand together. Each round runs all forms one after the
+other, so that a slow moment of the machine affects all of them, each on one thread. The headers are
+compiled with -O3 -march=native and called through ctypes; the page runs in Chromium and takes one
+picture at a time. Memory is a header's static buffers, a page's JavaScript heap, or else the peak
+of a Python process that only reads one picture.
 
     python benchmarks/inference.py --out records/<date>-exports
 """
@@ -56,7 +56,7 @@ void read_digits(const uint8_t *pixels, long count, tinydigits_logit *logits) {
 """
 TIMING = """(pictures) => {
   const readAll = () => pictures.forEach((pixels) => tinydigits.logits(pixels));
-  readAll(); // by now the browser has compiled it
+  readAll(); // lets the browser compile it
   const began = performance.now();
   readAll();
   return [1000 * (performance.now() - began) / pictures.length];
@@ -80,13 +80,13 @@ import numpy, onnxruntime
 session = onnxruntime.InferenceSession(FILE)
 session.run(["logits"], {"pixels": numpy.zeros((1, 28, 28), numpy.uint8)})
 """
-# Not getrusage: what it tells of a new process includes the process that started it.
+# Not getrusage: its peak of a new process includes the process that started it.
 PEAK = """
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
 print(status["VmHWM"].split()[0])
 """
-CALLS = 200  # of a single picture, in each round
-TOGETHER = 1000
+CALLS = 200  # with a single picture, per round
+TOGETHER = 1000  # pictures in one call
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,22 @@ class Form:
     size: int
     """Bytes of the file."""
     memory: int
-    """Bytes that it takes while it runs."""
+    """Bytes of memory in use while it runs."""
     read: Read
     time: Callable[[Pixels], tuple[float, float]]
-    """Microseconds a picture: one at a time, and together."""
+    """Microseconds per picture: one at a time, and all together."""
     flash: int | None = None
     """Bytes of code and constants on a Cortex-M4."""
 
 
 def forms(source: Source, train: Digits, folder: Path) -> dict[str, Form]:
-    """Return every export of a net, ready to run on one thread."""
+    """Return every export of a net, ready to run on one thread.
+
+    ``train`` calibrates the integer forms; ``folder`` holds the files.
+
+    Raises:
+        InputError: there is no arm-none-eabi-gcc.
+    """
     layers = fold(source.net)
     integers = quantise(layers, train.images[:CALIBRATION])
     floats_in_c = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
@@ -161,7 +167,7 @@ def _in_onnx(content: bytes, path: Path) -> Form:
 
 
 def _peak(program: str, path: Path) -> int:
-    """Return the bytes of memory that a Python process comes to need for one picture."""
+    """Return the peak memory, in bytes, of a Python process that reads one picture."""
     code = program.replace("FILE", repr(str(path))) + PEAK
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
@@ -173,7 +179,7 @@ def _in_c(header: str, folder: Path) -> Form:
     folder.mkdir()
     size = parity.footprint(header)
     if not size.compiler.startswith("arm-none-eabi-gcc"):
-        raise InputError("there is no arm-none-eabi-gcc here: install Debian's gcc-arm-none-eabi")
+        raise InputError("arm-none-eabi-gcc is missing: install Debian's gcc-arm-none-eabi")
     return _timed(len(header), size.memory, _library(header, folder), size.flash)
 
 
@@ -205,7 +211,7 @@ def _in_page(content: bytes) -> Form:
 
     def time_twice(pixels: Pixels) -> tuple[float, float]:
         alone = ask(TIMING, pixels)
-        return alone, alone  # it knows no other way
+        return alone, alone  # the page reads one picture at a time
 
     return Form(
         len(content),
@@ -236,7 +242,7 @@ def answers(forms: dict[str, Form], source: Source, test: Digits) -> dict[str, d
 
 
 def table(told: dict[str, dict[str, Any]]) -> str:
-    """Return the table that the README shows."""
+    """Return the table of docs/guide/exporting.md, in Markdown."""
     head = (
         "| form | file, bytes | flash, bytes | RAM | accuracy | answers that differ "
         "| µs a picture | of 1,000 together |"
@@ -259,7 +265,7 @@ def _memory(size: int) -> str:
 
 
 def main() -> None:
-    """Print the table, and write every figure where asked."""
+    """Print the table, and write all figures to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
     parser.add_argument("--rounds", type=int, default=15)

@@ -1,10 +1,10 @@
 """Time one training epoch of tinydigits against the same net trained the usual way.
 
-The usual way is written out below: Pillow moves one image at a time inside a ``DataLoader``, the
-net computes in fp32 and PyTorch's default memory layout. Both see 60,000 MNIST digits under the
-same augmentation, optimiser, schedule and batch size. Rounds are interleaved, so that a slow moment
-of the machine hits both; the ratio is taken round by round against the reference's best worker
-count.
+The usual way is written out below: Pillow moves one image at a time inside a ``DataLoader``, and
+the net computes in fp32 with PyTorch's default memory layout. Both train on 60,000 MNIST digits
+with the same augmentation, optimiser, schedule and batch size. Rounds are interleaved, so that a
+slow moment of the machine affects both. Each round's ratio is against the reference with its
+fastest number of workers.
 
     python benchmarks/pipeline.py --out records/<date>-pipeline
 """
@@ -44,7 +44,7 @@ CONFIG = TrainConfig(epochs=1, val=0, data="mnist")
 
 
 class PillowDigits(Dataset[tuple[Tensor, int]]):
-    """MNIST with every image moved, converted and normalised on its own."""
+    """MNIST with each image moved, converted and normalised separately."""
 
     def __init__(self, digits: Digits) -> None:
         self.images = digits.images.numpy()
@@ -63,7 +63,7 @@ class PillowDigits(Dataset[tuple[Tensor, int]]):
 
 
 def _random_affine() -> tuple[float, ...]:
-    """Return Pillow's six numbers for the classic recipe's rotation, scale, shear and shift."""
+    """Return Pillow's six coefficients of a random rotation, scale, shear and shift."""
     most = CONFIG.augmentation
     angle = math.radians(random.uniform(-most.rotation, most.rotation))
     shear = math.tan(math.radians(random.uniform(-most.shear, most.shear)))
@@ -76,7 +76,7 @@ def _random_affine() -> tuple[float, ...]:
 
 
 def time_reference(digits: Digits, workers: int, epochs: int = 1) -> float:
-    """Return the seconds of a training of so many epochs in the usual way."""
+    """Train the usual way and return the seconds; ``workers`` are the loader's processes."""
     loader = DataLoader(PillowDigits(digits), CONFIG.batch_size, shuffle=True, num_workers=workers)
     net = Net().train()
     optimizer = torch.optim.Adam(net.parameters(), lr=CONFIG.lr, weight_decay=CONFIG.weight_decay)
@@ -99,14 +99,14 @@ def time_reference(digits: Digits, workers: int, epochs: int = 1) -> float:
 
 
 def time_tinydigits(digits: Digits, config: TrainConfig, compute: hardware.Compute) -> float:
-    """Return the seconds of a training of tinydigits, from the first step to the final weights."""
+    """Train with tinydigits and return the seconds from the first step to the final weights."""
     split = Split(*hold_out(digits, config.val))
     state = start(config, len(split.train), compute)
     return sum(result.seconds for result in fit(state, split, config))
 
 
 def peak_megabytes(data_dir: Path) -> float:
-    """Return the peak resident memory of ``python train.py --epochs 1``, in units of 1e6 bytes."""
+    """Return the peak memory of ``python train.py --epochs 1`` in megabytes (1e6 bytes)."""
     script = (
         "import resource, sys, tempfile\n"
         "from tinydigits.cli import main\n"
@@ -121,10 +121,12 @@ def peak_megabytes(data_dir: Path) -> float:
 
 
 def main() -> None:
-    """Run the rounds, print the ratio, and write every figure where asked."""
+    """Run the rounds, print the ratio, and write all figures to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--workers", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--workers", type=int, nargs="+", default=[0, 1, 2], help="worker counts of the reference"
+    )
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()

@@ -1,9 +1,9 @@
-"""Time an epoch of the classic recipe on one process and on several that torchrun starts.
+"""Time an epoch of the classic recipe on one process and on several started by torchrun.
 
-Each way trains the same epochs with the same batches of 128, shared between the processes; a round
-trains in each way, one after the other, so that a slow moment of the machine hits all. Times are
-those of the run's own report: starting and reading files are left out. The first epoch of a run is
-left out too.
+Each configuration trains the same epochs with the same batches of 128, shared among the processes.
+A round runs all configurations one after the other, so that a slow moment of the machine affects
+all of them. Times come from the run's own report, without start-up, file reading and the run's
+first epoch.
 
     python benchmarks/scaling.py --out records/<date>-scaling
 """
@@ -28,7 +28,7 @@ from tinydigits.files import write_json
 from tinydigits.train import hardware
 
 LOCAL = "--local-statistics"
-WAYS = {  # processes, threads of each, and options
+WAYS = {  # processes, threads per process, options
     "1 process, 1 thread": (1, 1, []),
     "1 process, 2 threads": (1, 2, []),
     "2 processes, 1 thread each": (2, 1, []),
@@ -39,7 +39,7 @@ WAYS = {  # processes, threads of each, and options
 def seconds_an_epoch(
     processes: int, threads: int, options: list[str], epochs: int, data_dir: Path
 ) -> float:
-    """Train and return the median time of the epochs after the first."""
+    """Train, and return the median seconds of the epochs after the first."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     with tempfile.TemporaryDirectory() as folder:
         given = ["--epochs", str(epochs), "--out", folder, "--data", "mnist", *options]
@@ -58,10 +58,10 @@ def seconds_an_epoch(
 
 
 def main() -> None:
-    """Print the times, and write them where asked."""
+    """Print the times, and write them to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=2, help="of each run, at least 2")
+    parser.add_argument("--epochs", type=int, default=2, help="epochs of each run, at least 2")
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()

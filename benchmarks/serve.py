@@ -1,12 +1,11 @@
-"""Drive ``tinydigits serve`` over loopback: requests a second, latencies, memory.
+"""Load ``tinydigits serve`` over loopback: requests per second, latencies, memory.
 
-A server of one worker is started, and this process sends it MNIST's test digits, one picture as
-JSON in a request. A round has three loads: as many as it answers, from a few connections that each
-wait for an answer before they go on; a fixed rate; and half of the most. The last two come at
-random moments that do not wait for answers, so that a slow answer delays none of those after it:
-latencies count from when a request was due. Then 50,000 more are sent while the server's resident
-memory is read. Every answer is compared with the net's. The two processes share the machine's
-cores.
+Starts a server with one worker and sends it MNIST's test digits, one picture as JSON per request.
+A round has three loads: full load, from a few connections that each wait for an answer before they
+send again; a fixed rate; and half of the full load's rate. The last two send at random moments
+without waiting, so that a slow answer delays no later request; their latencies count from the
+moment a request was due. Then 50,000 more requests are sent while the server's resident memory is
+measured. Every answer is compared with the net's. Client and server share the machine's cores.
 
     python benchmarks/serve.py --out records/<date>-serve
 """
@@ -41,14 +40,14 @@ from tinydigits.net.trained import load
 from tinydigits.train import hardware
 
 CONNECTIONS = 8
-PICTURES = 500  # different ones, sent again and again
-WARM_UP = 1000  # requests before anything is measured
-SAMPLES = 10  # readings of the memory over all requests
+PICTURES = 500  # distinct ones, sent repeatedly
+WARM_UP = 1000  # requests before the measurement
+SAMPLES = 10  # memory readings over all requests
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and the digit that is to come back."""
+    """A request, and the digit expected in its answer."""
 
     content: bytes
     digit: int
@@ -56,27 +55,27 @@ class Request:
 
 @dataclass
 class Load:
-    """What came of some requests."""
+    """The result of a series of requests."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    """In seconds, of each request."""
+    """Of each request, in seconds."""
     errors: int = 0
-    """Answers that were not 200, or another digit than the net's."""
+    """Answers with a status other than 200 or a digit other than the net's."""
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Answers per second."""
         return len(self.latencies) / self.seconds
 
     def milliseconds(self, share: float) -> float:
-        """Return the latency that a share of the requests stay below."""
+        """Return the latency in milliseconds that a share (0 to 1) of the requests stays below."""
         return 1000 * float(np.quantile(self.latencies, share))
 
 
 @contextmanager
 def server(model: str) -> Iterator[tuple[int, int]]:
-    """Run a server of one worker; yield its process id and its port."""
+    """Run a server with one worker; yield its process id and port."""
     command = [sys.executable, "-m", "tinydigits", "serve", "--port", "0", "--model", model]
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -94,7 +93,7 @@ def server(model: str) -> Iterator[tuple[int, int]]:
 
 
 def requests(model: str, data_dir: Path) -> list[Request]:
-    """Return the requests to send, each with the net's own answer."""
+    """Return the requests to send, each with the net's answer."""
     digits = load_dataset("mnist", data_dir).test.images[:PICTURES]
     answers = infer(load(model), digits).argmax(dim=1).tolist()
     return [
@@ -113,7 +112,7 @@ def _content(pixels: list[int]) -> bytes:
 
 
 class Connection:
-    """One connection that is kept, for one request after the other."""
+    """A kept-alive connection for one request after another."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -124,7 +123,7 @@ class Connection:
         return self
 
     async def ask(self, request: Request) -> bool:
-        """Send a request; tell whether the answer is right."""
+        """Send a request; return whether the answer is right."""
         self.writer.write(request.content)
         head = await self.reader.readuntil(b"\r\n\r\n")
         length = re.search(rb"content-length: (\d+)", head)
@@ -136,7 +135,7 @@ class Connection:
 
 
 async def as_many_as_it_answers(port: int, asked: Iterator[Request], count: int) -> Load:
-    """Send requests from a few connections, each as soon as the one before was answered."""
+    """Send ``count`` requests from a few connections, each after the answer to the last."""
     connections = [await Connection(port).open() for _ in range(CONNECTIONS)]
     load, left = Load(), iter(range(count))
 
@@ -153,7 +152,7 @@ async def as_many_as_it_answers(port: int, asked: Iterator[Request], count: int)
 
 
 async def at_a_rate(port: int, asked: Iterator[Request], rate: float, seconds: float) -> Load:
-    """Send requests at random moments, a Poisson process, over as many connections as it takes."""
+    """Send requests as a Poisson process, over as many connections as needed."""
     load, idle = Load(seconds=seconds), list[Connection]()
     gaps = np.random.default_rng(0).exponential(1 / rate, round(rate * seconds))
     began = time.perf_counter()
@@ -173,13 +172,13 @@ async def at_a_rate(port: int, asked: Iterator[Request], rate: float, seconds: f
 
 
 def resident(process: int) -> int:
-    """Return the bytes of memory that a process holds."""
+    """Return the resident memory of a process in bytes."""
     pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def measure(port: int, asked: Iterator[Request], rate: float, seconds: float) -> dict[str, Load]:
-    """Return one round: as many as it answers, a fixed rate, and half of the most."""
+    """Return one round: full load, a fixed rate, and half of the full load's rate."""
     trial = asyncio.run(as_many_as_it_answers(port, asked, WARM_UP))
     most = asyncio.run(as_many_as_it_answers(port, asked, round(trial.rate * seconds)))
     return {
@@ -190,12 +189,12 @@ def measure(port: int, asked: Iterator[Request], rate: float, seconds: float) ->
 
 
 def figures(load: Load) -> dict[str, float]:
-    """Return what is kept of a load."""
+    """Return a load's figures for the record: rate per second, latencies in milliseconds."""
     return {"rate": load.rate, "p50": load.milliseconds(0.5), "p99": load.milliseconds(0.99)}
 
 
 def line(name: str, rounds: list[dict[str, dict[str, float]]]) -> str:
-    """Return a load's figures: medians of the rounds, and the range of the 99 %."""
+    """Return a load's figures as text: medians of the rounds, and the range of the 99 %."""
     found = [each[name] for each in rounds]
     rate, p50, p99 = (statistics.median(each[key] for each in found) for key in found[0])
     worst = [each["p99"] for each in found]
@@ -206,13 +205,17 @@ def line(name: str, rounds: list[dict[str, dict[str, float]]]) -> str:
 
 
 def main() -> None:
-    """Print the figures, and write them where asked."""
+    """Print the figures, and write them to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each load")
-    parser.add_argument("--rate", type=float, default=200.0, help="requests a second, fixed")
-    parser.add_argument("--requests", type=int, default=50_000, help="while memory is read")
+    parser.add_argument("--seconds", type=float, default=5.0, help="seconds per load")
+    parser.add_argument(
+        "--rate", type=float, default=200.0, help="requests per second of the fixed load"
+    )
+    parser.add_argument(
+        "--requests", type=int, default=50_000, help="requests sent while memory is measured"
+    )
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")
     options = parser.parse_args()
@@ -236,9 +239,9 @@ def main() -> None:
         "errors": sum(load.errors for load in every),
         "memory": memory,
     }
-    print(f"as many as it answers, from {CONNECTIONS} connections: {line('most', rounds)}")
-    print(f"at random moments: {line('fixed', rounds)}")
-    print(f"half of the most, at random moments: {line('half', rounds)}")
+    print(f"full load, from {CONNECTIONS} connections: {line('most', rounds)}")
+    print(f"fixed rate, at random moments: {line('fixed', rounds)}")
+    print(f"half of the full load, at random moments: {line('half', rounds)}")
     print(
         f"{result['requests']:,} requests, {result['errors']} errors; resident memory "
         f"{memory[0] / 1e6:.1f} MB, after {SAMPLES * some:,} more {memory[-1] / 1e6:.1f} MB"

@@ -1,7 +1,7 @@
-"""Train on synthetic digits only and read real MNIST: how useful is the generator?
+"""Train on synthetic digits only and test on real MNIST: how useful is the generator?
 
-The classic recipe on 60,000 synthetic digits, one net a seed, the final epoch; each net reads
-MNIST's 10,000 test digits once.
+Trains one net per seed with the classic recipe on 60,000 synthetic digits. After the last epoch
+each net reads MNIST's 10,000 test digits once.
 
     python benchmarks/synthetic.py --seeds 0 1 2 --out records/<date>-synthetic
 """
@@ -38,7 +38,7 @@ def read_mnist(config: TrainConfig, synthetic: Digits, mnist: Digits) -> Report:
 
 
 def main() -> None:
-    """Train every seed, and append its line where asked as soon as it ends."""
+    """Train every seed, and append its line to ``runs.jsonl`` in ``--out`` as soon as it ends."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 def _picture(out: Path, digits: Digits) -> None:
-    """Write the first 100 digits, twenty a row."""
+    """Write the first 100 digits as a picture, twenty per row."""
     out.mkdir(parents=True, exist_ok=True)
     rows = digits.images[:100].view(5, 20, 28, 28).permute(0, 2, 1, 3).reshape(5 * 28, 20 * 28)
     Image.fromarray(rows.numpy()).resize((1120, 280)).save(out / "digits.png", optimize=True)
