@@ -2,7 +2,7 @@
 
 Every recipe shows the distribution over its seeds and the mean with its 95 % interval, from the
 ``runs.jsonl`` of its record. Public results are figures that others have published, each with its
-source below; most are single runs.
+source in ``anchors.py``; most are single runs.
 
     python benchmarks/figures.py --records records --out docs
 """
@@ -11,8 +11,8 @@ import argparse
 import statistics
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
+from anchors import ANCHORS, Anchor  # beside this file
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -31,26 +31,6 @@ COLOURS = ("#555555", "#d62728", "#1f77b4", "#2ca02c")
 MARKERS = ("s", "o", "^", "D")
 BAR = 99.40  # per cent
 DPI = 120
-
-
-class Anchor(NamedTuple):
-    """A published result: accuracy on MNIST's test digits in per cent."""
-
-    name: str
-    accuracy: float
-    parameters: int
-    seconds: float | None
-    protocol: str
-
-
-ANCHORS = (
-    Anchor("tuomaso/train_mnist_fast (GPU)", 99.04, 215_000, 0.76, "mean of 30"),
-    Anchor("sagarigrandhi/EVA4", 99.60, 9_994, None, "one run"),
-    Anchor("TSAI assignments", 99.50, 7_752, None, "one run"),
-    Anchor("the classic of this family", 99.47, 13_808, None, "one run"),
-    Anchor("ruslangrimov", 99.10, 1_936, None, "one run, validation"),
-    Anchor("Matuzas (over a million)", 99.748, 1_000_000, None, "mean of 20"),
-)
 
 
 def studies(records: Path) -> dict[str, Ledger]:
@@ -84,7 +64,8 @@ def accuracy_against_parameters(recipes: dict[str, Ledger]) -> Figure:
     for (name, study), colour, marker in zip(recipes.items(), COLOURS, MARKERS, strict=False):
         _mean(axes, PARAMETERS, list(study.accuracies.values()), name, colour, marker)
     for anchor in ANCHORS:
-        _anchor(axes, anchor.parameters, anchor)
+        if anchor.parameters:
+            _anchor(axes, anchor.parameters, anchor)
     _finish(axes, "parameters", (100, 3e7))
     return figure
 
@@ -117,9 +98,9 @@ def _mean(
 def _anchor(axes: Axes, x: float, anchor: Anchor) -> None:
     axes.plot([x], [anchor.accuracy], "x", color="black")
     # Texts lie away from the recipes, whose nets are of one size.
-    left = anchor.parameters < PARAMETERS
+    left = anchor.parameters is not None and anchor.parameters < PARAMETERS
     axes.annotate(
-        f"{anchor.name}\n{anchor.protocol}",
+        f"{anchor.label}\n{anchor.runs}",
         (x, anchor.accuracy),
         xytext=(-7 if left else 7, 0),
         textcoords="offset points",

@@ -1,0 +1,350 @@
+"""Write the leaderboard: every record of a study, and what others have published.
+
+Every figure is computed from the ``runs.jsonl`` of a record. A record is a folder, at any depth,
+with the files of ``tinydigits study`` or of ``benchmarks/synthetic.py``.
+
+    python benchmarks/leaderboard.py --records records --out docs/leaderboard.md
+"""
+
+import argparse
+import json
+import os
+import re
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from anchors import ANCHORS, Anchor  # beside this file
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
+
+from tinydigits.errors import InputError, exit_code
+from tinydigits.files import read_bytes, write_atomically
+from tinydigits.study import ledger
+from tinydigits.study.ledger import CONFIG, ENVIRONMENT, RUNS
+from tinydigits.study.student import summarise
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.recipes import RECIPES
+
+BAR = 99.40  # per cent
+# Options that say where, and on which digits, a recipe trains; the page states both separately.
+PLACE = {"data", "device", "precision"}
+MISSING = "–"
+
+PAGE = """\
+# Leaderboard
+
+This page ranks every study in [records/](../records) by its mean accuracy on MNIST's 10,000 test
+digits, highest first. A command recomputes every row from a committed record; each run read the
+test digits once, with its last net.
+
+To add a row, run a study, keep its folder in `records/` and run the command:
+
+```sh
+tinydigits study --recipe fast --seeds 0-99 --out records/<date>-fast
+python benchmarks/leaderboard.py
+```
+
+## Records
+
+{accuracy}
+
+- Every net has 13,034 parameters. Accuracies are in per cent; the interval is that of the mean.
+- "≥ {bar:.2f}" is the share of runs that reach {bar:.2f} %. "Damage" is the mean accuracy under
+  [fifteen kinds of damage](guide/evaluating.md).
+- A dash means not measured, or too few seeds for an interval.
+- If intervals overlap, the order settles nothing; `tinydigits compare` compares two studies seed by
+  seed.
+{differences}
+### Time and hardware
+
+{machines}
+
+"Seconds" is the median training time of a seed, and "threads" are those of a seed.
+
+## Published results
+
+These are the claims of their authors. None of them is reproduced here, and the protocols differ.
+Accuracies are in per cent; names of the form `owner/name` are repositories on GitHub.
+
+{anchors}
+"""
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one folder holds: the figures of its runs, and how they were made."""
+
+    folder: Path
+    name: str
+    """The folder's path in the records."""
+    config: TrainConfig
+    tested_on: str
+    accuracies: list[float]
+    """Of each run, in per cent."""
+    damage: list[float]
+    """Mean accuracy under damage of each run that measured it, in per cent."""
+    seconds: list[float]
+    """Of training, of each run that measured it."""
+    machine: list[str]
+    """Processor, cores, threads of a seed, seeds that train at once, precision."""
+
+    @property
+    def mean(self) -> float:
+        """Mean accuracy in per cent."""
+        return statistics.mean(self.accuracies)
+
+    @property
+    def nearest_recipe(self) -> tuple[str, dict[str, Any]]:
+        """The recipe that differs in the fewest options, and the record's values of those."""
+        others = {
+            recipe: {
+                option: ours
+                for option, (ours, _) in ledger.differing(self.config, theirs).items()
+                if option not in PLACE
+            }
+            for recipe, theirs in RECIPES.items()
+        }
+        return min(others.items(), key=lambda item: len(item[1]))
+
+
+def read_records(records: Path) -> list[Record]:
+    """Return every record in a folder, highest mean first.
+
+    Raises:
+        InputError: there is no record, or one is incomplete or damaged.
+    """
+    folders = {path.parent for name in (CONFIG, RUNS) for path in records.rglob(name)}
+    if not folders:
+        raise InputError(
+            f"{records} holds no study, expected folders with {CONFIG}, {ENVIRONMENT} and {RUNS}: "
+            f"make one with tinydigits study --seeds 0-9 --out {records / '<date>-classic'}"
+        )
+    found = [_record(folder, records) for folder in folders]
+    return sorted(found, key=lambda record: (-record.mean, record.name))
+
+
+def page(found: Sequence[Record], place: Path) -> str:
+    """Return the page; its links are relative to the folder ``place``."""
+    left, right = "---", "---:"
+    accuracy = {
+        "record": left,
+        "recipe": left,
+        "seeds": right,
+        "mean": right,
+        "95 % interval": right,
+        "lowest–highest": right,
+        f"≥ {BAR:.2f}": right,
+        "damage": right,
+    }
+    machines = {
+        "record": left,
+        "date": left,
+        "seconds": right,
+        "processor": left,
+        "cores": right,
+        "threads": right,
+        "seeds at once": right,
+        "precision": left,
+    }
+    anchors = {"accuracy": right, "parameters": right, "protocol": left, "source": left}
+    claims = sorted(ANCHORS, key=lambda anchor: -anchor.accuracy)
+    return PAGE.format(
+        bar=BAR,
+        accuracy=_table(accuracy, (_accuracy_row(record, place) for record in found)),
+        differences=_differences(found),
+        machines=_table(machines, (_machine_row(record, place) for record in found)),
+        anchors=_table(anchors, map(_anchor_row, claims)),
+    )
+
+
+def _record(folder: Path, records: Path) -> Record:
+    for name in (CONFIG, ENVIRONMENT, RUNS):
+        if not (folder / name).exists():
+            raise InputError(
+                f"{folder} has no {name}, expected {CONFIG}, {ENVIRONMENT} and {RUNS}: restore it, "
+                f"or move the folder out of {records}"
+            )
+    content = read_bytes(folder / RUNS)
+    if not content.endswith(b"\n"):
+        found = "ends in the middle of a line" if content else "is empty"
+        raise InputError(
+            f"{folder / RUNS} {found}, expected whole lines: run the study's command again, or "
+            f"move the folder out of {records}"
+        )
+    read = _synthetic if _reads_mnist_from_synthetic(folder) else _study
+    return read(folder, folder.relative_to(records).as_posix(), _machine(folder / ENVIRONMENT))
+
+
+def _study(folder: Path, name: str, machine: list[str]) -> Record:
+    study = ledger.read(folder)
+    return Record(
+        folder=folder,
+        name=name,
+        config=study.config,
+        tested_on=study.dataset,
+        accuracies=list(study.accuracies.values()),
+        damage=[statistics.mean(run.corruptions.values()) for run in study.runs if run.corruptions],
+        seconds=[run.seconds_training for run in study.runs],
+        machine=machine,
+    )
+
+
+def _synthetic(folder: Path, name: str, machine: list[str]) -> Record:
+    """Return a record of ``benchmarks/synthetic.py``, which measures neither damage nor seconds."""
+    lines = read_bytes(folder / RUNS).splitlines()
+    accuracies = dict(
+        _reading(line, f"{folder / RUNS} line {n}") for n, line in enumerate(lines, 1)
+    )
+    if len(accuracies) < len(lines):
+        raise InputError(f"{folder / RUNS} holds a seed twice: delete one of its lines")
+    try:
+        config = TrainConfig.from_dict(_json(folder / CONFIG))
+    except (InputError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{folder / CONFIG} does not hold the options of a training ({error}): restore it"
+        ) from error
+    return Record(folder, name, config, "mnist", list(accuracies.values()), [], [], machine)
+
+
+def _reading(line: bytes, place: str) -> tuple[int, float]:
+    """Return the seed and the accuracy in a line of ``benchmarks/synthetic.py``."""
+    try:
+        run = json.loads(line)
+        right = 100 * (1 - len(run["wrong_indices"]) / run["total"])
+        if abs(run["accuracy"] - right) < 0.001:
+            return int(run["seed"]), float(run["accuracy"])
+    except (ValueError, TypeError, KeyError, ZeroDivisionError):
+        pass
+    raise InputError(f"{place} is damaged: {line[:40]!r}, expected a run's figures: restore it")
+
+
+def _reads_mnist_from_synthetic(folder: Path) -> bool:
+    config = _json(folder / CONFIG)
+    return config.get("data") == "synthetic" and "dataset" not in config
+
+
+def _machine(path: Path) -> list[str]:
+    told = _json(path)
+    try:
+        device = "" if told["device"] == "cpu" else f" ({told['device']})"
+        numbers = [told["cores"], told["threads"], told.get("workers", 1)]
+        return [f"{told['processor']}{device}", *map(str, numbers), str(told["precision"])]
+    except KeyError as error:
+        raise InputError(
+            f"{path} has no {error}, expected processor, cores, threads, device and precision: "
+            "restore it"
+        ) from error
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(read_bytes(path))
+    except ValueError as error:
+        raise InputError(f"{path} is damaged ({error}), expected JSON: restore it") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} is damaged, expected a JSON object: restore it")
+    return content
+
+
+def _accuracy_row(record: Record, place: Path) -> list[str]:
+    accuracy = summarise(record.accuracies)
+    enough = 100 * sum(value >= BAR for value in record.accuracies) / accuracy.n
+    return [
+        _link(record, place),
+        _recipe(record),
+        str(accuracy.n),
+        f"{accuracy.mean:.2f}",
+        _range(*accuracy.interval) if accuracy.interval else MISSING,
+        _range(accuracy.low, accuracy.high),
+        f"{round(enough, 1):g} %",
+        f"{statistics.mean(record.damage):.1f}" if record.damage else MISSING,
+    ]
+
+
+def _machine_row(record: Record, place: Path) -> list[str]:
+    seconds = f"{statistics.median(record.seconds):.0f}" if record.seconds else MISSING
+    return [_link(record, place), _dated(record.name)[0], seconds, *record.machine]
+
+
+def _link(record: Record, place: Path) -> str:
+    readme = record.folder / "README.md"
+    path = os.path.relpath(readme if readme.exists() else record.folder, place)
+    return f"[{_dated(record.name)[1]}]({quote(Path(path).as_posix())})"
+
+
+def _dated(name: str) -> tuple[str, str]:
+    """Return the date that a record's name begins with, and the rest of it."""
+    dated = re.fullmatch(r"(\d{4}-\d\d-\d\d)-(.+)", name)
+    return (dated[1], dated[2]) if dated else (MISSING, name)
+
+
+def _recipe(record: Record) -> str:
+    recipe, options = record.nearest_recipe
+    words = "other options" if options else f"`{recipe}`"
+    if record.tested_on != "mnist":
+        return f"{words}, not MNIST"
+    return words if record.config.data == "mnist" else f"{words}, {record.config.data} digits"
+
+
+def _differences(found: Iterable[Record]) -> str:
+    """Return the list of the records with other options or digits than a recipe on MNIST."""
+    lines = []
+    for record in found:
+        recipe, options = record.nearest_recipe
+        flags = [f"--recipe {recipe}", *(_flag(*option) for option in options.items())]
+        line = f"- {_dated(record.name)[1]}: `{' '.join(flags)}`"
+        if record.tested_on != "mnist":
+            line += f", trained and tested on {record.tested_on} digits: not an MNIST result"
+        elif record.config.data != "mnist":
+            line += f", trained on {record.config.data} digits, tested on MNIST"
+        elif not options:
+            continue
+        lines.append(f"{line}\n")
+    return f"\nRecords with other options or digits:\n\n{''.join(lines)}" if lines else ""
+
+
+def _flag(option: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return f"--{option}" if value else f"--no-{option}"
+    return " ".join([f"--{option}", *map(str, value if isinstance(value, tuple) else (value,))])
+
+
+def _anchor_row(anchor: Anchor) -> list[str]:
+    return [
+        anchor.claim or f"{anchor.accuracy:.2f}",
+        anchor.size or f"{anchor.parameters:,}",
+        anchor.protocol,
+        anchor.source,
+    ]
+
+
+def _table(columns: dict[str, str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (columns, *rows)]
+    lines.insert(1, "|" + "|".join(columns.values()) + "|")
+    return "\n".join(lines)
+
+
+def _range(low: float, high: float) -> str:
+    return f"{low:.2f}–{high:.2f}"
+
+
+def main() -> None:
+    """Read all records and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=Path, default=ROOT / "records")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "leaderboard.md")
+    options = parser.parse_args()
+
+    text = page(read_records(options.records), options.out.parent)
+    write_atomically(options.out, text.encode())
+    print(f"wrote {options.out}")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(main))
