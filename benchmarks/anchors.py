@@ -64,7 +64,7 @@ ANCHORS = (
         parameters=13_808,
         seconds=None,
         runs="one run",
-        source="course notebooks of The School of AI (TSAI)",
+        source="a net of this family found in many public notebooks",
         protocol="one run each",
         claim="99.45–99.49",
     ),
