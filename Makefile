@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 
-.PHONY: train test check clean
+.PHONY: train test check docs clean
 
 train: $(VENV)/installed
 	$(VENV)/bin/python train.py $(ARGS)
@@ -17,8 +17,15 @@ check: $(VENV)/installed-dev
 	$(VENV)/bin/python -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 
+# A warning is an error, such as a link that leads nowhere; what failed leaves no site.
+docs: $(VENV)/installed-docs
+	rm -rf build/docs site
+	$(VENV)/bin/python -m sphinx --quiet --fail-on-warning --keep-going \
+		--conf-dir docs --doctree-dir build/docs/doctrees . build/docs/html
+	mv build/docs/html site
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build/docs site
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -28,6 +35,10 @@ $(VENV)/installed: requirements.txt | $(VENV)/bin/python
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/installed-dev: requirements-dev.txt requirements-serve.txt $(VENV)/installed
+$(VENV)/installed-docs: requirements-docs.txt requirements-serve.txt $(VENV)/installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	touch $@
+
+$(VENV)/installed-dev: requirements-dev.txt requirements-docs.txt requirements-serve.txt $(VENV)/installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
