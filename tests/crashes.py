@@ -1,10 +1,10 @@
-"""Kills training, study and export at random moments; what it finds afterwards goes to stdout.
+"""Kill training, studies and exports at random moments, and print what is found afterwards.
 
     python -m tests.crashes train|study|export FOLDER COUNT
 
-A program of its own, since it forks: its children share one import of PyTorch, so that each kill
-takes a fraction of a second. Every trial is killed with SIGKILL at a moment drawn from the time
-that an undisturbed one takes, looked at, run again, and compared with the undisturbed one.
+A separate program because it forks: all children share one import of PyTorch, so each kill takes a
+fraction of a second. Each trial gets SIGKILL at a random moment within the duration of an
+undisturbed run. Then its files are checked, and it is run again and compared with that run.
 """
 
 import contextlib
@@ -47,7 +47,7 @@ DIGITS = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 
 
 def train(out: Path) -> None:
-    """Train, or go on where there is something to go on from."""
+    """Train, or resume if there is a saved state."""
     run.train_on(DIGITS, CONFIG, CPU, out=out, resume=(out / LAST).exists())
 
 
@@ -59,14 +59,14 @@ def pool() -> Iterator[Pool]:
 
 
 def study_seeds(out: Path) -> None:
-    """Run a study, or what is missing of it."""
+    """Run a study, or the missing part of it."""
     with mock.patch.object(seed, "load_dataset", return_value=DIGITS):
         one = TrainConfig(epochs=1, batch_size=64, val=100, data="synthetic", device="cpu")
         study(one, SEEDS, pool(), data_dir=Path(), out=out, damage=False)
 
 
 def export(out: Path) -> None:
-    """Export two nets to one name by turns: most kills fall while a file is there."""
+    """Export two nets to one name in turn: at most kills the file exists."""
     with mock.patch.object(command, "load_dataset", return_value=DIGITS):
         for model in 10 * ["best", "robust"]:
             command.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
@@ -96,19 +96,19 @@ def child(task: Callable[[Path], None], out: Path) -> int:
 
 
 def ended(process: int) -> int:
-    """Return the exit code of a child that is left to end."""
+    """Wait for a child to end and return its exit code."""
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
 def killed(process: int, after: float) -> bool:
-    """Kill a child when so many seconds have passed; tell whether it was still running."""
-    threading.Event().wait(after)  # the moment is what is tried
+    """Kill a child after some seconds; return whether it was still running."""
+    threading.Event().wait(after)  # the moment is part of the trial
     os.kill(process, signal.SIGKILL)
     return ended(process) == -signal.SIGKILL
 
 
 def half_files(folder: Path) -> list[str]:
-    """Return the files that cannot be read to their end, but for those named as unfinished."""
+    """Return the incomplete files, except those named as unfinished."""
     return [path.name for path in folder.rglob("*") if path.is_file() and not _is_whole(path)]
 
 
@@ -129,7 +129,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def outcome(name: str, out: Path) -> Any:
-    """Return what two runs that end alike have in common."""
+    """Return the results that two equal runs share."""
     if name == "train":
         content = torch.load(out / "final" / "model_epoch_3.pth")["model_state_dict"]
         lines = (out / "metrics.jsonl").read_text().splitlines()
@@ -142,7 +142,7 @@ def outcome(name: str, out: Path) -> Any:
 
 
 def main() -> None:
-    """Print one line of JSON: what each trial found."""
+    """Print the result of each trial, as one line of JSON."""
     name, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     task = TASKS[name]
     began = time.perf_counter()
@@ -151,7 +151,7 @@ def main() -> None:
     expected = outcome(name, folder / "undisturbed")
     rng = random.Random(name)
     trials = list[dict[str, Any]]()
-    # Where the machine has become faster some end before they are killed; they do not count.
+    # Trials that end before their kill do not count; the machine may have become faster.
     while sum(trial["killed"] for trial in trials) < count and len(trials) < 3 * count:
         out = folder / str(len(trials))
         was_running = killed(child(task, out), rng.uniform(0, took))

@@ -8,7 +8,7 @@ from tests.pictures import Points, strokes
 
 
 def on_field(page: Page, points: Points) -> list[list[float]]:
-    """Return places in the window of points, 0 to 1 of the field."""
+    """Convert points, 0 to 1 of the field, to positions in the window."""
     box = page.locator("#field").bounding_box()
     assert box is not None
     places: list[list[float]] = (points * (box["width"], box["height"])).tolist()

@@ -1,4 +1,4 @@
-"""Pictures of digits for the tests: strokes drawn with a pen, and digits laid on any paper."""
+"""Pictures of digits for the tests: strokes drawn with a pen, and digits on any paper."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-# The pen's ways in hundredths of a box, y pointing down; people lift the pen in 4 and 5.
+# The pen's paths in hundredths of a box, with y pointing down; 4 and 5 have two strokes.
 WAYS = {
     0: ["50,2 28,10 18,35 20,68 34,94 54,98 74,86 82,55 76,22 60,4 48,2"],
     1: ["40,14 54,2 52,50 50,98"],
@@ -52,7 +52,7 @@ def drawn(
 
 
 def strokes(digit: int) -> list[Points]:
-    """Return the pen's ways, 0 to 1 of a box."""
+    """Return the pen's paths, 0 to 1 of a box."""
     return [_smooth(_points(way)) for way in WAYS[digit]]
 
 
@@ -61,7 +61,7 @@ def _points(way: str) -> Points:
 
 
 def _smooth(points: Points) -> Points:
-    """Catmull-Rom: a smooth way through the points."""
+    """Return a smooth curve through the points (Catmull-Rom)."""
     p = np.concatenate([points[:1], points, points[-1:]])
     t = np.linspace(0, 1, 12, endpoint=False)[:, None]
     spans = [

@@ -21,13 +21,13 @@ def started(
     before: Callable[[], None] = lambda: None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator["subprocess.Popen[str]"]:
-    """Run a Python program in a process group of its own, and end it at last.
+    """Run a Python program in its own process group, and kill it at the end.
 
     ``before`` is called in the new process before it becomes that program.
     """
 
     def prepare() -> None:
-        # Shells have jobs in the background ignore Ctrl-C, and that is inherited.
+        # A shell's background jobs ignore Ctrl-C, and their children inherit that.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         before()
 
@@ -55,14 +55,14 @@ def wait_for(text: str, stream: IO[str] | None) -> str:
 
 @contextmanager
 def scheduler() -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Run a Dask scheduler, and tell its address."""
+    """Run a Dask scheduler; yield its process and its address."""
     with started("-m", "dask", "scheduler", *LOOPBACK, "--port", "0") as process:
         yield process, wait_for("Scheduler at:", process.stderr).split()[-1]
 
 
 @contextmanager
 def worker(address: str, *options: str, **environment: str) -> Iterator["subprocess.Popen[str]"]:
-    """Run a Dask worker of one thread that is killed with this one process."""
+    """Run a Dask worker with one thread and no nanny: killing its process ends it."""
     command = ("-m", "dask", "worker", address, *LOOPBACK, "--no-nanny", "--nthreads", "1")
     with started(*command, *options, environment=environment) as process:
         yield process

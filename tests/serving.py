@@ -15,7 +15,7 @@ from tests.processes import started, wait_for
 
 
 class Log:
-    """The lines of a stream, read in a thread: a pipe that nobody reads is full in the end."""
+    """The lines of a stream, read in a thread so that the pipe never fills up."""
 
     def __init__(self, stream: IO[str] | None) -> None:
         assert stream is not None
@@ -31,11 +31,11 @@ class Log:
                 self.has_grown.notify_all()
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return what is logged of requests so far."""
+        """Return the requests logged so far."""
         return [json.loads(line) for line in list(self.lines)]
 
     def wait_for(self, text: str) -> dict[str, Any]:
-        """Return the request whose line holds the text, when it is logged."""
+        """Wait for a line with the text and return its request."""
         with self.has_grown:
             assert self.has_grown.wait_for(lambda: any(text in line for line in self.lines), 30)
         (line,) = (line for line in self.lines if text in line)
@@ -56,7 +56,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}"
 
     def resident(self) -> int:
-        """Return the bytes of memory that it holds."""
+        """Return its resident memory in bytes."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return 1024 * int(re.findall(r"VmRSS:\s+(\d+) kB", status)[0])
 
@@ -75,7 +75,7 @@ def server(*options: str) -> Iterator[Server]:
 
 
 def port_in(line: str) -> int:
-    """Return the port of the line with which a server begins."""
+    """Return the port in the first line of a server."""
     return int(re.findall(r"http://127\.0\.0\.1:(\d+)", line)[0])
 
 

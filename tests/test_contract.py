@@ -1,4 +1,4 @@
-"""What users were promised: the doors, the wheel, the README's commands, each tried for real."""
+"""The promises to users: the doors, the wheel and the README's commands, each run for real."""
 
 import json
 import os
@@ -30,7 +30,7 @@ PAGES = [README, (ROOT / "CONTRIBUTING.md").read_text(), *(page.read_text() for 
 
 
 def run(command: list[str] | str, folder: Path, **environment: str) -> str:
-    """Run a command as a user would and return what it printed; fail where it fails."""
+    """Run a command as a user would and return its output; fail if it fails."""
     done = subprocess.run(
         shlex.split(command) if isinstance(command, str) else command,
         cwd=folder,
@@ -45,7 +45,7 @@ def run(command: list[str] | str, folder: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of what git would carry to a user, in an empty folder."""
+    """A copy, in an empty folder, of the files that a user gets from git."""
     folder = tmp_path_factory.mktemp("clone")
     listed = run("git ls-files --cached --others --exclude-standard -z", ROOT)
     for name in filter(None, listed.split("\0")):
@@ -72,7 +72,7 @@ def test_doors_work_where_nothing_is_installed(clone: Path) -> None:
 
 @pytest.fixture(scope="module")
 def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of an environment into which the wheel, and no source, was installed."""
+    """The programs of an environment with the wheel installed and no source."""
     folder = tmp_path_factory.mktemp("installed")
     source = folder / "source"
     shutil.copytree(clone, source)
@@ -81,7 +81,7 @@ def installed(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.rmtree(source)
     venv.create(folder / "env", with_pip=False)
     programs = folder / "env" / "bin"
-    # The dependencies are those of the running environment; only the package is installed anew.
+    # Dependencies come from the running environment; only the package is installed.
     libraries = next((folder / "env" / "lib").glob("python*/site-packages"))
     here = Path(pytest.__file__).parent.parent
     (libraries / "dependencies.pth").write_text(f"{here}\n")

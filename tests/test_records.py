@@ -37,7 +37,7 @@ def record(name: str) -> Any:
 
 
 STUDIES = {recipe: ledger.read(RECORDS / f"2026-11-23-{recipe}") for recipe in RECIPES}
-# Seeds that were trained when all else was done: do the records hold?
+# Seeds trained after everything else: do they confirm the records?
 FRESH: dict[Recipe, list[ledger.Run]] = {
     "fast": ledger.read(RECORDS / "2026-11-23-fast" / "fresh").runs,
     "best": ledger.read(RECORDS / "2026-11-23-best" / "fresh").runs,
@@ -70,9 +70,9 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def expected_of(fresh: int, values: Sequence[float]) -> tuple[float, float]:
-    """Where so many further seeds all lie, with a probability of at least 95 %.
+    """The interval in which ``fresh`` further seeds all lie with a probability of at least 95 %.
 
-    Lowest to highest would not do: two further seeds are inside those of ten in two cases of three.
+    Lowest to highest is too narrow: it holds two further seeds of ten in two cases out of three.
     """
     spread = statistics.stdev(values) * math.sqrt(1 + 1 / len(values))
     each = 1 - 0.05 / fresh  # Bonferroni
@@ -88,7 +88,7 @@ def mean_with_interval(accuracies: Iterable[float]) -> str:
 
 def damage_by_kind(recipe: Recipe) -> dict[str, float]:
     """The mean accuracy under each kind of damage over a record's seeds."""
-    # The hundred seeds of fast are read on clean digits only, its fresh ones under damage too.
+    # The hundred seeds of fast read clean digits only; its fresh seeds read damaged ones too.
     runs = STUDIES[recipe].runs if STUDIES[recipe].runs[0].corruptions else FRESH[recipe]
     damaged = [run.corruptions for run in runs if run.corruptions]
     assert len(damaged) == len(runs)
@@ -124,7 +124,7 @@ def fresh_figures(recipe: Recipe) -> list[str]:
 
 
 def kind_figures() -> list[str]:
-    """Every kind of damage, a column a recipe."""
+    """A row for each kind of damage, with one column per recipe."""
     columns = [damage_by_kind(recipe) for recipe in RECIPES]
     return [
         f"| {kind} | " + " | ".join(f"{column[kind]:.1f} %" for column in columns) + " |"
@@ -196,7 +196,7 @@ def shipped_rows() -> list[str]:
 
 
 def export_times(form: str) -> tuple[float, float]:
-    """Microseconds a picture, alone and of a thousand."""
+    """Microseconds per picture, one at a time and of a thousand together."""
     alone, together = zip(*(each[form] for each in EXPORTS["rounds"]), strict=True)
     return statistics.median(alone), statistics.median(together)
 
@@ -257,7 +257,7 @@ def serve_record() -> list[str]:
 
 
 def scaling_seconds() -> list[float]:
-    """Seconds an epoch of one process, two threads, two processes, and those by themselves."""
+    """Seconds per epoch: one process, two threads, two processes, two with local statistics."""
     return [statistics.median(each[way] for each in SCALING) for way in SCALING[0]]
 
 

@@ -1,4 +1,4 @@
-"""The tutorial: run again, cell by cell, and shipped as it was run."""
+"""The tutorial: run again, cell by cell, and shipped with its outputs."""
 
 import os
 from pathlib import Path

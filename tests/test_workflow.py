@@ -1,4 +1,4 @@
-"""The workflow that nobody can run here: its rights, its pins and its commands are read instead."""
+"""The workflow, which cannot run here: its permissions, pins and commands are checked instead."""
 
 import re
 import shlex
@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 
 FILE = ROOT / ".github" / "workflows" / "model_checks.yml"
 TEXT = FILE.read_text()
-# YAML takes the key `on` for a truth value.
+# YAML reads the key `on` as true.
 WORKFLOW: dict[Any, Any] = yaml.safe_load(TEXT)
 JOBS: dict[str, Any] = WORKFLOW["jobs"]
 ZIZMOR = Path(sys.prefix) / "bin" / "zizmor"
@@ -33,7 +33,7 @@ def runs(job: str) -> list[str]:
 
 
 def extras() -> set[str]:
-    """The extras that the package has."""
+    """The package's extras."""
     project = (ROOT / "pyproject.toml").read_text()
     table = re.search(r"^\[project\.optional-dependencies\]$(.*?)^\[", project, re.M | re.S)
     assert table is not None
@@ -41,7 +41,7 @@ def extras() -> set[str]:
 
 
 def installed(command: str) -> set[str]:
-    """What a line installs by name."""
+    """The packages that a command installs by name."""
     _, _, words = command.partition(" install ")
     flags = ("-r", "--requirement", "--resolution")
     named = shlex.split(words)

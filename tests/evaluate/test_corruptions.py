@@ -30,7 +30,7 @@ BLACK_STAYS = (
 
 @pytest.fixture(scope="module")
 def digits() -> Bytes:
-    """Three more than are damaged at a time, and not to be written to."""
+    """Read-only digits, three more than one block of the damage."""
     images, _ = synthetic.draw(BLOCK + 3, seed=0)
     images.setflags(write=False)
     return images

@@ -24,7 +24,7 @@ def of_probabilities(*rows: list[float], labels: list[int]) -> Report:
 
 
 def guesses(seed: int, count: int, certainty: float) -> tuple[Tensor, Tensor]:
-    """Logits that know something of their labels."""
+    """Logits that correlate with their labels."""
     stream = torch.Generator().manual_seed(seed)
     labels = torch.randint(0, 10, (count,), dtype=torch.uint8, generator=stream)
     noise = torch.randn(count, 10, generator=stream)

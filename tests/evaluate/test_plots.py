@@ -1,4 +1,4 @@
-"""Pictures, read back: from the bytes of the PNG, or from the figure just before it is saved."""
+"""Plots, read back from the bytes of the PNG or from the figure just before it is saved."""
 
 import io
 import math
@@ -32,12 +32,12 @@ each_picture = pytest.mark.parametrize("picture", PICTURES.values(), ids=PICTURE
 
 
 def answered(labels: list[int], answers: list[int], logits: list[float]) -> Report:
-    """A report on those answers; the higher the logit, the surer the answer."""
+    """A report on these answers; higher logits mean more confident answers."""
     return report(torch.eye(10)[answers] * torch.tensor(logits)[:, None], torch.tensor(labels))
 
 
 def with_wrong(wrong: int, total: int) -> tuple[Report, Tensor]:
-    """A report whose first digits are wrong, each surer than the one before, and its images."""
+    """A report with the first digits wrong, each more confidently than the last, and its images."""
     labels = [i % 10 for i in range(total)]
     answers = [(label + (i < wrong)) % 10 for i, label in enumerate(labels)]
     tested = answered(labels, answers, [1 + 8 * i / total for i in range(total)])

@@ -1,4 +1,4 @@
-"""onnxruntime as tinydigits loads it: it runs nets and tells nobody."""
+"""onnxruntime as tinydigits loads it: it runs nets and sends no telemetry."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 def test_nothing_is_left_or_reported_where_onnxruntime_is_loaded(
     module: str, tmp_path: Path
 ) -> None:
-    # Its telemetry is off in continuous integration, where nobody would notice that it is on.
+    # In continuous integration telemetry is off anyway, which would hide a failure.
     hidden = ("CI", "GITHUB", "PYTEST", "TF_BUILD", "ORT_")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
     subprocess.run(

@@ -36,7 +36,7 @@ def lines(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) ->
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -> str:
-    """Run what must fail and return its only line on standard error."""
+    """Run a command that must fail and return its only line on standard error."""
     assert main(["predict", *arguments]) == code
     printed = capsys.readouterr().err
     assert printed.startswith("error: ")

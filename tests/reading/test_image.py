@@ -24,7 +24,7 @@ Rng = np.random.Generator
 
 
 def read(picture: Image.Image) -> int:
-    """Return the shipped net's answer; -1 where there is said to be no digit."""
+    """Return the shipped net's answer, or -1 if no digit is found."""
     try:
         return predict(picture)[0].digit
     except NoDigit:

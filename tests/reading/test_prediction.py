@@ -1,4 +1,4 @@
-"""Answers from Python: what may be given, what comes back."""
+"""``tinydigits.predict``: the inputs it accepts and the answers it returns."""
 
 import shutil
 from pathlib import Path

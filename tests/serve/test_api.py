@@ -1,4 +1,4 @@
-"""The API: what is answered, what is refused and with which words."""
+"""The API: its answers, its refusals and their messages."""
 
 import asyncio
 import io
@@ -75,7 +75,7 @@ def test_numbers_get_the_nets_answers(client: TestClient, shape: tuple[int, ...]
 
 
 def test_flat_pictures_and_rows_go_together_and_fractions_are_rounded(client: TestClient) -> None:
-    # Grey noise, of which the net is so unsure that a grey level shows.
+    # Grey noise: the net is so unsure of it that one grey level changes the answer.
     noise = np.random.default_rng(0).integers(0, 255, (28, 28))
     images = [noise.ravel(), noise + 0.4, noise + 0.6, noise + 1]
     answer = client.post("/predict", json={"images": [image.tolist() for image in images]})
@@ -224,7 +224,7 @@ def test_bodies_together_have_a_largest_size(
     monkeypatch.setattr(limits, "MOST_BYTES_TOGETHER", 5_000)
     small, large = ({"images": n * [ZEROS]} for n in (1, 5))
     assert client.post("/predict", json=large).status_code == 429
-    # What was counted is given back.
+    # Requests that have ended no longer count.
     assert [client.post("/predict", json=small).status_code for _ in range(9)] == 9 * [200]
 
 
@@ -234,7 +234,7 @@ Application = Callable[[Scope, Receive, Send], Any]
 def through(
     application: Application, **seconds: float
 ) -> tuple[list[Message], BaseException | None]:
-    """Send a request whose body never comes through the limits; return what was answered."""
+    """Send a request whose body never arrives; return the limits' response and error."""
     sent = list[Message]()
 
     async def receive() -> Message:
@@ -326,7 +326,7 @@ def test_a_request_keeps_its_id_or_gets_one(client: TestClient) -> None:
 
 
 def sums(client: TestClient) -> dict[tuple[str, ...], float]:
-    """Return what is counted: (name, method, path, and status where there is one) to its sum."""
+    """Return the metrics: (name, method, path and, if any, status) to its value."""
     found = {}
     for family in text_string_to_metric_families(client.get("/metrics").text):
         for sample in family.samples:

@@ -1,4 +1,4 @@
-"""The container without a container: linted, its steps taken in plain folders, its server asked."""
+"""The container image without a container: linted, built in plain folders, and run."""
 
 import json
 import os
@@ -45,7 +45,7 @@ def steps(text: str) -> list[Step]:
 
 
 def value_of(name: str) -> str:
-    """The value of an instruction that the last stage has once."""
+    """The value of an instruction that occurs once in the last stage."""
     stage = steps(CONTAINERFILE[CONTAINERFILE.rindex("FROM ") :])
     (value,) = [step.value for step in stage if step.name == name]
     return value
@@ -57,13 +57,13 @@ def health_check() -> list[str]:
 
 
 def sources() -> set[str]:
-    """What the Containerfile copies from outside."""
+    """The paths that the Containerfile copies from the build context."""
     words = [step.value.split() for step in steps(CONTAINERFILE) if step.name == "COPY"]
     return {source for each in words if "--" not in each[0] for source in each[:-1]}
 
 
 def handed() -> set[str]:
-    """What a build is handed of this folder."""
+    """The paths that the build context includes."""
     lines = (ROOT / ".containerignore").read_text().splitlines()
     first, *names, last = [line for line in lines if not line.startswith("#")]
     assert (first, last) == ("*", f"**/{CACHE}")
@@ -81,7 +81,7 @@ def pins(name: str) -> dict[str, set[str]]:
 
 
 def linked(folder: Path, requirements: Iterable[str]) -> Path:
-    """Link what the requirements need, and no more, from the running environment to a folder."""
+    """Link the packages that the requirements need from this environment, and no others."""
     folder.mkdir()
     wanted, seen = [Requirement(each) for each in requirements], set[str]()
     while wanted:
@@ -100,21 +100,21 @@ def linked(folder: Path, requirements: Iterable[str]) -> Path:
 
 
 class Image:
-    """What the Containerfile makes, stage by stage, in a folder that stands for the root."""
+    """The image that the Containerfile builds, stage by stage, in a folder in place of ``/``."""
 
     def __init__(self, folder: Path, context: Path, packages: Path, tools: Path) -> None:
         self.folder = folder
         self.context = context
-        # Of the base image, whose Python and shell are this machine's.
+        # Stands for the base image: Python and the shell are this machine's.
         self.base = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-        # All that would come over the network is there already.
+        # Everything that a build would download is already there.
         self.installed = {"PYTHONPATH": f"{packages}"}
         self.building = {
             "PYTHONPATH": f"{packages}:{tools}",
             "HOME": f"{folder}",
             "PIP_CONFIG_FILE": os.devnull,
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "PIP_NO_BUILD_ISOLATION": "0",  # of an option that says no, 0 is yes
+            "PIP_NO_BUILD_ISOLATION": "0",  # pip reverses options with NO: 0 means yes
             "PIP_NO_INDEX": "1",
             "PIP_ROOT_USER_ACTION": "ignore",
         }
@@ -130,7 +130,7 @@ class Image:
         return self.root / inside[1:] if inside[:1] == "/" else self.root / self.cwd / inside
 
     def command(self, words: Sequence[str], folder: Path) -> dict[str, Any]:
-        """What to start a process with that is to run as in a container, in an empty folder."""
+        """Arguments to start a process as in a container, in an empty folder."""
         own = {"HOME": str(folder), "TMPDIR": str(folder)}
         environment = {**self.environment, **self.installed, **own}
         return {"args": words, "cwd": folder, "env": environment}
@@ -156,7 +156,7 @@ class Image:
     def _begin(self, value: str) -> None:
         base = re.fullmatch(r"python:3\.\d+-slim(?: AS (\w+))?", value)
         assert base is not None
-        # Each stage lies where the others lay, as in a container: environments name their place.
+        # All stages use one path, as in a container: a virtual environment contains its path.
         if self.stage:
             self.root.rename(self.folder / self.stage)
         self.stage, self.cwd, self.environment = base[1], "", dict(self.base)
@@ -192,13 +192,13 @@ class Image:
         }
 
     def _moved(self, text: str) -> str:
-        """Put this image's root before every path that begins at the root."""
+        """Prefix every absolute path with this image's root."""
         return re.sub(r"(?<![\w.:/])/(?=\w)", f"{self.root}/", text)
 
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is pinned for the server, without what else the running environment has."""
+    """The server's pinned packages, without the rest of this environment."""
     lines = (ROOT / "requirements-serve.txt").read_text().splitlines()
     folder = tmp_path_factory.mktemp("index") / "packages"
     return linked(folder, [line for line in lines if line[:1].isalpha()])
@@ -256,7 +256,7 @@ def test_image_reads_a_digit_writes_nothing_and_ends_in_order(
     image: Image, workers: str, tmp_path: Path
 ) -> None:
     before = contents(image.root)
-    # As in `docker run IMAGE --workers 2`, and where this machine has room.
+    # As in `docker run IMAGE --workers 2`, but on a free port of this machine.
     options = ("--workers", workers, "--port", "0", "--host", "127.0.0.1")
     with started(image, tmp_path, *options) as server:
         port = port_of(server)
@@ -434,7 +434,7 @@ def test_limits_are_those_of_the_code() -> None:
         "the body, from the headers on": f"{limits.BODY_SECONDS:g} s",
         "a request, from the headers on": f"{limits.REQUEST_SECONDS:g} s",
         "an idle connection": f"{limits.IDLE_SECONDS:g} s",
-        # uvicorn counts the connection that asks as well.
+        # uvicorn also counts the connection of the request itself.
         "connections at once": str(limits.MOST_CONNECTIONS - 1),
         "requests under way at the end": f"{limits.SHUTDOWN_SECONDS:g} s",
     }

@@ -31,12 +31,12 @@ from playwright.sync_api import Browser, Page, expect
 from tests.drawing import expect_answer, write
 
 BODY = json.dumps({"images": [DIGITS[0].ravel().tolist()]}).encode()
-MEMORY = 300e6  # bytes that a server may hold, whatever it was sent; 140 before anything is
+MEMORY = 300e6  # most bytes of memory after any request; a new server holds 140e6
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Server]:
-    """One server for all attacks: after them it answers, has told no 5xx, and has not grown."""
+    """One server for all attacks: it must still answer, without any 5xx and without growing."""
     with server() as running:
         yield running
         assert digit_of(post(running)) == LABELS[0]
@@ -98,12 +98,12 @@ def everything(connected: socket.socket) -> bytes:
 
 
 def test_the_api_keeps_what_its_schema_promises(running: Server, tmp_path: Path) -> None:
-    """Whatever the schema allows is answered as it says, whatever it forbids is refused."""
+    """Requests that the schema allows get the documented answers; others are refused."""
     program = "from schemathesis.cli import schemathesis; schemathesis()"
     options = ["--max-examples", "60", "--seed", "1", "--no-color"]
     ran = subprocess.run(
         [sys.executable, "-c", program, "run", f"{running.url}/openapi.json", *options],
-        cwd=tmp_path,  # it keeps a folder of its own
+        cwd=tmp_path,  # schemathesis writes a folder there
         check=False,
         capture_output=True,
         text=True,
@@ -209,7 +209,7 @@ def test_large_bodies_at_once_leave_memory_as_it_was(running: Server) -> None:
 
 def test_a_line_of_json_is_logged_for_each_request(running: Server) -> None:
     headers = {"content-type": "application/json", "x-request-id": "a-request-of-mine"}
-    large = BODY[:-2] + 200_000 * b" " + BODY[-2:]  # comes in several parts
+    large = BODY[:-2] + 200_000 * b" " + BODY[-2:]  # arrives in several parts
     request = urllib.request.Request(f"{running.url}/predict", large, headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.headers["x-request-id"] == "a-request-of-mine"
@@ -279,7 +279,7 @@ def test_requests_under_way_are_answered_before_the_end(ended_by: signal.Signals
         connected.sendall(head(BODY, "Expect: 100-continue"))
         assert connected.recv(1_000).startswith(b"HTTP/1.1 100 ")  # the request is being read
         running.process.send_signal(ended_by)
-        while listens(running.port):  # and still reads the request that it began to
+        while listens(running.port):  # while the request under way is still read
             continue
         connected.sendall(BODY)
         answer = everything(connected)
@@ -321,7 +321,7 @@ def test_wrong_options_get_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The port of a server, in this process, that waits for nothing."""
+    """The port of a server, in this process, that waits only briefly for headers."""
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.2)
     served = uvicorn.Server(configuration(served_net("robust")))
     with socket.create_server(("127.0.0.1", 0)) as listening:
