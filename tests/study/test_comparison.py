@@ -124,7 +124,7 @@ def test_equal_differences_have_no_spread_to_test_against(
     assert found["difference"] == pytest.approx(0.12)
     assert (found["sd"], found["interval"], found["p"], found["needed"]) == (0, None, None, {})
     assert main(["compare", *pair]) == 0
-    told = "B − A: +0.120 points for each of 3 seeds: no spread, so neither interval nor test\n"
+    told = "B − A: +0.120 points for each of 3 seeds: no spread, so no interval and no test\n"
     assert told in capsys.readouterr().out
     assert main(["compare", pair[0], pair[0]]) == 0
     assert "+0.000 points for each of 3 seeds" in capsys.readouterr().out
@@ -143,11 +143,11 @@ def test_synthetic_figures_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[
     [
         ("", "Missing from tinydigits compare: A"),
         ("a", "Missing from tinydigits compare: B"),
-        ("a gone", "gone holds no study: there is no gone/config.json; make one with tinydigits"),
-        ("text a", "text holds no study: there is no text/config.json"),
-        ("a alone", "a and alone share 1 seeds, expected at least 2: run the same ones with"),
+        ("a gone", "gone contains no study: there is no gone/config.json; run one with tinydigits"),
+        ("text a", "text contains no study: there is no text/config.json"),
+        ("a alone", "a and alone share 1 seeds, expected at least 2: run the same seeds with"),
         ("none a", "none and a share 0 seeds, expected at least 2"),
-        ("a drawn", "a is a study on mnist and drawn on synthetic: give two on the same digits"),
+        ("a drawn", "a is a study on mnist and drawn on synthetic: give two studies on"),
         ("a damaged", "damaged/runs.jsonl line 1 is damaged: b'oops', expected a run's figures"),
     ],
 )

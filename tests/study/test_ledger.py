@@ -105,13 +105,13 @@ def test_a_study_killed_before_its_first_line_ended_starts_again(folder: Path) -
 def test_a_damaged_line_is_named(folder: Path, damaged: str) -> None:
     first, second = (folder / "runs.jsonl").read_text().splitlines()
     (folder / "runs.jsonl").write_text(f"{first}\n{damaged}\n{second}\n")
-    with pytest.raises(InputError, match=r"runs.jsonl line 2 is damaged: .* delete the line and"):
+    with pytest.raises(InputError, match=r"runs.jsonl line 2 is damaged: .* delete the line to"):
         ledger.read(folder)
 
 
 def test_a_seed_that_is_there_twice_is_named(folder: Path) -> None:
     ledger.append(folder, replace(RUN, seed=4, accuracy=99.0))
-    with pytest.raises(InputError, match=r"runs.jsonl holds seed 4 twice, expected each seed once"):
+    with pytest.raises(InputError, match=r"runs.jsonl contains seed 4 twice, expected each"):
         ledger.read(folder)
 
 
@@ -135,7 +135,7 @@ def test_nothing_was_run_where_there_is_no_folder(tmp_path: Path) -> None:
 def test_another_study_in_the_folder_is_refused_naming_both(
     folder: Path, given: dict[str, Any], sides: str
 ) -> None:
-    with pytest.raises(InputError, match=f"holds a study with {sides} give the options of its"):
+    with pytest.raises(InputError, match=f"contains a study with {sides} give its original"):
         ledger.earlier_runs(folder, replace(CONFIG, **given), damage=False)
     with pytest.raises(InputError, match="--corruptions False, not --corruptions True: "):
         ledger.earlier_runs(folder, CONFIG, damage=True)
@@ -163,13 +163,13 @@ def test_a_study_from_before_an_option_was_there_has_its_default(folder: Path) -
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (None, "holds no study: there is no "),
-        ("", "holds no study: there is no "),
-        ("{", "does not hold a study's options"),
-        ("[1]", "does not hold a study's options"),
-        ("{}", "does not hold a study's options"),
+        (None, "contains no study: there is no "),
+        ("", "contains no study: there is no "),
+        ("{", "does not contain a study's"),
+        ("[1]", "does not contain a study's"),
+        ("{}", "does not contain a study's"),
         ('{"dataset": "mnist", "warning": null, "epochs": 0}', "--epochs is 0, but must be"),
-        ('{"dataset": "mnist", "warning": null, "epochs": "3"}', "does not hold a study's options"),
+        ('{"dataset": "mnist", "warning": null, "epochs": "3"}', "does not contain a study's"),
         ('{"dataset": "mnist", "warning": null, "colour": 3}', "unknown option colour"),
     ],
 )

@@ -142,7 +142,7 @@ def test_what_is_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
         "accuracy: mean 99.000 % (n = 3, 95 % interval 96.516–101.484 %), sd 1.000 points, "
         "98.00 to 100.00 %",
         "1 of 3 seeds reach 99.40 % (33.3 %)",
-        "time: 8.9 s of training a seed",
+        "time: 8.9 s of training per seed",
         "under damage: mean 31.000 % (n = 3, 95 % interval 28.516–33.484 %), sd 1.000 points, "
         "30.00 to 32.00 %",
     ]
@@ -221,7 +221,7 @@ def test_digits_are_not_mixed(
     run_study(tmp_path, [0], config=replace(CONFIG, data="auto"))
     seed.dataset_of.cache_clear()
     monkeypatch.setattr(seed, "load_dataset", lambda *_: replace(drawn, name="mnist"))
-    with pytest.raises(InputError, match="holds a study with --data synthetic, not --data mnist"):
+    with pytest.raises(InputError, match="a study with --data synthetic, not --data mnist"):
         run_study(tmp_path, [0, 1], config=replace(CONFIG, data="auto"))
     assert seeds_in(tmp_path) == [0]
 
@@ -279,7 +279,7 @@ def test_a_worker_that_dies_leaves_what_ended(
         ("--seeds 0-3 --out o --seed 7", "--seed 7 is for a single run: name the seeds of a study"),
         ("--seeds 0 --out o --workers 0", "--workers is 0, but must be at least 1"),
         ("--seeds 0 --out o --workers 2 --dask tcp://h:1", "and left out with --dask"),
-        ("--seeds 0 --out o --dask h", "--dask is h, but must be such as tcp://127.0.0.1:8786"),
+        ("--seeds 0 --out o --dask h", "--dask is h, but must be an address such as tcp://127"),
         ("--seeds 0 --out o --epochs 0", "--epochs is 0, but must be at least 1"),
         ("--seeds 0 --out file", "cannot write file: File exists"),
     ],
@@ -379,7 +379,7 @@ def test_a_stopped_study_keeps_what_ended_and_goes_on(
     if stop == signal.SIGINT:
         assert victim.returncode == 130
         assert [line for line in told if line and "SYNTHETIC" not in line] == [
-            "stopped after 2 of 6 seeds; the same command goes on"
+            "stopped after 2 of 6 seeds; run the same command to continue"
         ]
     assert sorted(seeds_in(out)) == [0, 1]
     run_study(out, list(range(6)))

@@ -50,7 +50,7 @@ def test_a_process_uses_one_thread_and_is_deaf_to_ctrl_c(monkeypatch: pytest.Mon
 
 
 def test_a_process_that_dies_is_told() -> None:
-    told = "a worker process died, .* the same command goes on"
+    told = "a worker process died, .* run the same command to continue"
     with pytest.raises(InputError, match=told), local(1) as pool:
         pool.executor.submit(os._exit, 1).result()
     assert multiprocessing.active_children() == []
@@ -92,7 +92,7 @@ def test_without_dask_its_installation_is_told(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("address", ["here", "tcp://", "127.0.0.1:8786", "zzz://1:2", "tcp://a b"])
 def test_what_is_no_address_is_refused(address: str) -> None:
     told = refusal(address)
-    assert told == f"--dask is {address}, but must be such as tcp://127.0.0.1:8786"
+    assert told == f"--dask is {address}, but must be an address such as tcp://127.0.0.1:8786"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:9", "[::1]:9", "127.0.0.1:99999", "a..b:1"])
@@ -131,7 +131,7 @@ def test_only_workers_of_one_thread_are_used() -> None:
     assert _workers(Cluster(1, 1, 1), address) == 3  # type: ignore[arg-type]
     with pytest.raises(InputError, match=f"has no workers: start some with {command}"):
         _workers(Cluster(), address)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=f"has 16 threads, expected 1: start them with {command}"):
+    with pytest.raises(InputError, match=f"16 threads, expected 1: start workers with {command}"):
         _workers(Cluster(1, 16), address)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"0.1:0 lacks tinydigits .* \(0.0.9\): install it"):
         _workers(Cluster(1, version="0.0.9"), address)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Studies: many seeds of a recipe, kept as a record, summarised and compared."""
+"""Studies: train many seeds of a recipe, keep a record, summarise and compare."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Many seeds of one recipe, and two such studies: ``tinydigits study`` and ``compare``."""
+"""The commands ``tinydigits study`` and ``tinydigits compare``."""
 
 import json
 import statistics
@@ -24,7 +24,7 @@ from tinydigits.train import hardware
 from tinydigits.train.batches import split
 from tinydigits.train.config import TrainConfig
 
-BAR = 99.40  # per cent: what the project asks of a run
+BAR = 99.40  # per cent: the accuracy that the project asks of a run
 
 
 def study(
@@ -36,19 +36,19 @@ def study(
     out: Path,
     damage: bool,
 ) -> None:
-    """Run the seeds that ``out`` does not hold yet, keep each as it ends, and print the summary.
+    """Run the seeds missing in ``out``, keep each as it ends, and print the summary.
 
     Each of ``seeds`` replaces the config's own; ``damage`` adds the accuracy under each kind of
-    damage. The summary is that of all runs in ``out``.
+    damage. The summary covers all runs in ``out``.
 
     Raises:
-        InputError: the options or the data cannot be used, ``out`` holds another study or cannot be
-            written, training diverged, or the pool broke.
+        InputError: the options or the data cannot be used, ``out`` contains another study or cannot
+            be written, training diverged, or the pool broke.
     """
     compute = hardware.choose(config.device, config.precision)
-    data_dir = data_dir.absolute()  # the workers of a cluster stand in folders of their own
+    data_dir = data_dir.absolute()  # a cluster's workers run in other folders
     dataset = dataset_of(config.data, data_dir)
-    split(dataset.train, config)  # options that do not fit are refused before anything is written
+    split(dataset.train, config)  # options that do not fit fail before anything is written
     config = _settled(config, dataset, compute)
     warn(dataset.warning)
     if _missing(seeds, ledger.earlier_runs(out, config, damage)):
@@ -72,7 +72,7 @@ def _run_missing(
     damage: bool,
 ) -> None:
     machine = {"threads": 1, "workers": pool.workers}  # threads of each run
-    # Read by the only writer: until a moment ago another study may have added to it.
+    # Read again under the lock: another study may just have added to it.
     runs = ledger.earlier_runs(out, config, damage)
     ledger.begin(out, config, dataset.warning, hardware.environment(compute) | machine)
     todo = [replace(config, seed=seed) for seed in _missing(seeds, runs)]
@@ -80,19 +80,18 @@ def _run_missing(
         ended = _as_they_end(pool.executor, todo, data_dir, damage)
         _keep_each(ended, runs, out, todo=len(todo), total=len(dataset.test))
     except KeyboardInterrupt:
-        # Counted where they are kept: Ctrl-C may fall between a line and what follows it.
+        # Counted in the folder: Ctrl-C may come between a line and its bookkeeping.
         left = _missing(seeds, ledger.earlier_runs(out, config, damage))
         done = len(seeds) - len(left)
-        told = f"stopped after {done} of {len(seeds)} seeds; the same command goes on"
+        told = f"stopped after {done} of {len(seeds)} seeds; run the same command to continue"
         print(f"\n{told}", file=sys.stderr)
         raise
 
 
 def _settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) -> TrainConfig:
-    """Return the config with every ``auto`` replaced by what it is here.
+    """Return the config with every ``auto`` replaced by its value on this machine.
 
-    So that neither another machine of a cluster nor a later day mixes other digits or another
-    arithmetic in.
+    Other machines of a cluster, and later days, then use the same digits and arithmetic.
     """
     settled = {
         "seed": 0,
@@ -118,7 +117,7 @@ def _as_they_end(
 
 
 def _keep_each(ended: Iterable[Run], runs: list[Run], out: Path, *, todo: int, total: int) -> None:
-    """Append every run to ``runs`` and to ``out``, and tell it."""
+    """Append every run to ``runs`` and to ``out``, and print its line."""
     with tqdm(total=todo, unit="seed", leave=False, disable=None) as bar:
         for run in ended:
             ledger.append(out, run)
@@ -147,7 +146,7 @@ def _text(runs: Sequence[Run]) -> str:
     lines = [
         f"accuracy: {_told(accuracy)}",
         f"{enough} of {len(runs)} seeds reach {BAR:.2f} % ({100 * enough / len(runs):.1f} %)",
-        f"time: {seconds:.1f} s of training a seed",
+        f"time: {seconds:.1f} s of training per seed",
     ]
     damaged = [statistics.mean(run.corruptions.values()) for run in runs if run.corruptions]
     if damaged:
@@ -166,11 +165,11 @@ def _told(accuracies: Summary) -> str:
 
 
 def compare(a: Path, b: Path, *, as_json: bool) -> None:
-    """Print how the study in folder ``b`` differs from that in ``a``, over the seeds of both.
+    """Print how the study in folder ``b`` differs from that in ``a``, over their shared seeds.
 
     Raises:
-        InputError: a folder holds no study, they are on different digits, or they share fewer than
-            two seeds.
+        InputError: a folder contains no study, or the studies are on different digits or share
+            fewer than two seeds.
     """
     compared = comparison_of(a, b)
     warn(compared.a.warning)

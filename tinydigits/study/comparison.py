@@ -1,4 +1,4 @@
-"""Two studies, seed by seed: which is better, and how sure that is."""
+"""Compare two studies seed by seed: which is better, and how certain that is."""
 
 import statistics
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from tinydigits.study import ledger
 from tinydigits.study.ledger import Ledger
 from tinydigits.study.student import Summary, pairs_needed, summarise
 
-DIFFERENCES = (0.05, 0.02, 0.01)  # points: what one may want to tell apart
+DIFFERENCES = (0.05, 0.02, 0.01)  # points: differences that a reader may want to detect
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Comparison:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that both have, ascending."""
+        """The seeds in both studies, ascending."""
         return sorted(self.a.accuracies.keys() & self.b.accuracies.keys())
 
     @property
@@ -36,24 +36,24 @@ class Comparison:
 
     @property
     def difference(self) -> Summary:
-        """B's accuracy less A's over those seeds, in points, paired by seed."""
-        # Rounded as the accuracies are, so that what is equal in decimals is equal in binary.
+        """B's accuracy minus A's over those seeds, in points, paired by seed."""
+        # Rounded like the accuracies, so that equal decimals are equal in binary too.
         return summarise(
             [round(self.b.accuracies[seed] - self.a.accuracies[seed], 4) for seed in self.seeds]
         )
 
     @property
     def needed(self) -> dict[float, int]:
-        """How many seeds it takes to find each of DIFFERENCES (see ``student.pairs_needed``).
+        """Number of seeds needed to find each of DIFFERENCES (see ``student.pairs_needed``).
 
-        Empty where all seeds differ alike, which tells nothing of the spread.
+        Empty if all seeds differ by the same amount: the spread is then unknown.
         """
         sd = self.difference.sd
         return {points: pairs_needed(points, sd) for points in DIFFERENCES} if sd else {}
 
     @property
     def options(self) -> dict[str, tuple[Any, Any]]:
-        """The options in which the two differ, with A's value and B's."""
+        """The options in which the two differ, with A's and B's values."""
         return ledger.differing(self.a.config, self.b.config)
 
 
@@ -61,25 +61,25 @@ def comparison_of(a: Path, b: Path) -> Comparison:
     """Return the comparison of the studies in two folders.
 
     Raises:
-        InputError: a folder holds no study, they are on different digits, or they share fewer than
-            two seeds.
+        InputError: a folder contains no study, or the studies are on different digits or share
+            fewer than two seeds.
     """
     compared = Comparison(ledger.read(a), ledger.read(b))
     if compared.a.dataset != compared.b.dataset:
         raise InputError(
-            f"{a} is a study on {compared.a.dataset} and {b} on {compared.b.dataset}: give two on "
-            "the same digits"
+            f"{a} is a study on {compared.a.dataset} and {b} on {compared.b.dataset}: give two "
+            "studies on the same digits"
         )
     if len(compared.seeds) < 2:
         raise InputError(
             f"{a} and {b} share {len(compared.seeds)} seeds, expected at least 2: run the same "
-            "ones with tinydigits study --seeds"
+            "seeds with tinydigits study --seeds"
         )
     return compared
 
 
 def figures(compared: Comparison) -> dict[str, Any]:
-    """Return the figures of a comparison, as JSON takes them."""
+    """Return a comparison's figures, ready for JSON."""
     difference = compared.difference
     mean_a, mean_b = compared.means
     return {
@@ -123,7 +123,7 @@ def _difference(difference: Summary) -> str:
     if not difference.interval:
         return (
             f"{difference.mean:+.3f} points for each of {difference.n} seeds: no spread, so "
-            "neither interval nor test"
+            "no interval and no test"
         )
     low, high = difference.interval
     return (

@@ -1,4 +1,4 @@
-"""A study's folder: its options, its machine, and a line for every seed, written as it ends."""
+"""A study's folder: its options, its machine, and a line for each seed, written as it ends."""
 
 import json
 import os
@@ -17,7 +17,7 @@ CONFIG, ENVIRONMENT, RUNS = "config.json", "environment.json", "runs.jsonl"
 
 @dataclass(frozen=True)
 class Run:
-    """What training with one seed gave on the test digits."""
+    """The figures of one seed's net on the test digits."""
 
     seed: int
     accuracy: float
@@ -26,27 +26,27 @@ class Run:
     wrong_indices: list[int]
     seconds_training: float
     corruptions: dict[str, float] | None = None
-    """Accuracy in per cent under each kind of damage, where asked for."""
+    """Accuracy in per cent under each kind of damage; None if not measured."""
 
 
 @dataclass(frozen=True)
 class Ledger:
-    """What a study's folder holds."""
+    """The contents of a study's folder."""
 
     config: TrainConfig
-    """The options of all runs; its seed says nothing."""
+    """The options of all runs; ignore its seed."""
     dataset: str
     warning: str | None
     runs: list[Run]
 
     @property
     def accuracies(self) -> dict[int, float]:
-        """The accuracy that each seed gave, in per cent."""
+        """The accuracy of each seed, in per cent."""
         return {run.seed: run.accuracy for run in self.runs}
 
 
 def read(folder: Path) -> Ledger:
-    """Return what a study left in ``folder``, without a half-written last line.
+    """Return the study in ``folder``, without a half-written last line.
 
     Raises:
         InputError: there is no study, or one of its files is damaged.
@@ -57,17 +57,17 @@ def read(folder: Path) -> Ledger:
     twice = [seed for seed, times in Counter(run.seed for run in runs).items() if times > 1]
     if twice:
         raise InputError(
-            f"{folder / RUNS} holds seed {twice[0]} twice, expected each seed once: delete one of "
-            "its lines"
+            f"{folder / RUNS} contains seed {twice[0]} twice, expected each seed once: delete one "
+            "of its lines"
         )
     return Ledger(**options, runs=runs)
 
 
 def earlier_runs(folder: Path, config: TrainConfig, damage: bool) -> list[Run]:
-    """Return the runs that the same study left in ``folder``; none where nothing was begun.
+    """Return the runs of the same study in ``folder``; none if it has not begun.
 
     Raises:
-        InputError: the folder holds another study, or a damaged one.
+        InputError: the folder contains another study, or a damaged one.
     """
     if not _content(folder / CONFIG) and not _content(folder / RUNS):
         return []
@@ -82,8 +82,8 @@ def earlier_runs(folder: Path, config: TrainConfig, damage: bool) -> list[Run]:
             for side in (0, 1)
         )
         raise InputError(
-            f"{folder} holds a study with {before}, not {now}: give the options of its start, or "
-            "another --out for another study"
+            f"{folder} contains a study with {before}, not {now}: give its original options, or "
+            "another --out"
         )
     return earlier.runs
 
@@ -91,7 +91,7 @@ def earlier_runs(folder: Path, config: TrainConfig, damage: bool) -> list[Run]:
 def begin(
     folder: Path, config: TrainConfig, warning: str | None, environment: dict[str, Any]
 ) -> None:
-    """Make ``folder`` ready for ``append``: describe the study, or cut off a half-written line.
+    """Prepare ``folder`` for ``append``: describe the study, and cut off a half-written line.
 
     Raises:
         InputError: the folder cannot be written.
@@ -107,7 +107,7 @@ def begin(
 
 
 def append(folder: Path, run: Run) -> None:
-    """Add one run's line, and return when it is on the disk.
+    """Append one run's line; return once it is on the disk.
 
     Raises:
         InputError: the file cannot be written, or the disk is full.
@@ -121,13 +121,13 @@ def append(folder: Path, run: Run) -> None:
             os.fsync(file.fileno())
     except OSError as error:
         raise InputError(
-            f"cannot write {path}: {error.strerror}; the seeds in it are kept, and with room on "
-            "the disk the same command goes on"
+            f"cannot write {path}: {error.strerror}; the seeds in it are kept: make room on the "
+            "disk, and run the same command to continue"
         ) from error
 
 
 def differing(a: TrainConfig, b: TrainConfig) -> dict[str, tuple[Any, Any]]:
-    """Return the options that two configs set differently, seeds aside, with both values.
+    """Return the options that differ between two configs, except the seed, with both values.
 
     Names are those of the flags, such as ``augmentation.rotation``.
     """
@@ -148,7 +148,7 @@ def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _content(path: Path) -> bytes:
-    """Return the file's bytes, none where there is no such file."""
+    """Return the file's bytes; none if there is no such file."""
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -161,7 +161,7 @@ def _options(path: Path) -> dict[str, Any]:
     content = _content(path)
     if not content:
         raise InputError(
-            f"{path.parent} holds no study: there is no {path}; make one with tinydigits study "
+            f"{path.parent} contains no study: there is no {path}; run one with tinydigits study "
             f"--seeds 0-9 --out {path.parent}"
         )
     try:
@@ -170,7 +170,7 @@ def _options(path: Path) -> dict[str, Any]:
         return {"config": TrainConfig.from_dict(values), **described}
     except (InputError, ValueError, TypeError, AttributeError, KeyError) as error:
         raise InputError(
-            f"{path} does not hold a study's options ({error}): give the folder of another study"
+            f"{path} does not contain a study's options ({error}): give another study's folder"
         ) from error
 
 
@@ -182,8 +182,8 @@ def _run(line: bytes, place: str) -> Run:
     except (ValueError, TypeError, AttributeError):
         pass
     raise InputError(
-        f"{place} is damaged: {line[:40]!r}, expected a run's figures; delete the line and its "
-        "seed runs again"
+        f"{place} is damaged: {line[:40]!r}, expected a run's figures; delete the line to run "
+        "its seed again"
     )
 
 

@@ -1,4 +1,4 @@
-"""One seed of a study: what each worker computes."""
+"""One seed of a study: the function that each worker runs."""
 
 import threading
 from functools import lru_cache, partial
@@ -22,21 +22,21 @@ _ONE_AT_A_TIME = threading.Lock()
 
 
 def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
-    """Train with ``config`` on one thread and return the last net's figures on the test digits.
+    """Train with ``config`` on one thread, and return the last net's figures on the test digits.
 
-    The test digits are looked at once, after the last epoch.
+    The test digits are read once, after the last epoch.
 
     Raises:
         InputError: the data or the device cannot be used here, or training diverged.
     """
-    # Seeding is the whole process's: two threads would draw from each other's streams.
+    # The random state is one per process: two threads would draw from each other's streams.
     with _ONE_AT_A_TIME:
         torch.set_num_threads(1)
         dataset = dataset_of(config.data, data_dir)
         digits = split(dataset.train, config)
         state = start(config, len(digits.train), hardware.choose(config.device, config.precision))
         list(fit(state, digits, config))
-        # On the CPU and laid out as a checkpoint is loaded: the figures are those of `train`.
+        # On the CPU, in the memory layout of a loaded checkpoint: the figures are those of `train`.
         net = Net()
         net.load_state_dict(state.net.state_dict())
         tested = report(infer(net, dataset.test.images), dataset.test.labels)
@@ -53,11 +53,15 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
 
 @lru_cache(maxsize=1)
 def dataset_of(source: Source, data_dir: Path) -> Dataset:
-    """Return the digits of a source; each process loads them once."""
+    """Return a source's digits, loaded once per process.
+
+    Raises:
+        InputError: they are damaged, or are missing and cannot be downloaded.
+    """
     return load_dataset(source, data_dir)
 
 
 @lru_cache(maxsize=1)
 def _damaged_test(source: Source, data_dir: Path) -> list[tuple[str, Digits]]:
-    """Return the test digits under each kind of damage: drawn once, not once a seed."""
+    """Return the test digits under each kind of damage, computed once per process."""
     return list(damaged(dataset_of(source, data_dir).test))

@@ -1,4 +1,4 @@
-"""Student's t: how sure a mean of few runs is, and how many runs it takes to tell two apart."""
+"""Student's t: how certain a mean of few runs is, and how many runs tell two means apart."""
 
 import math
 import statistics
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from scipy import special  # and not scipy.stats, which takes four times as long to import
+from scipy import special  # not scipy.stats, which takes four times as long to import
 
-LEVEL = 0.05  # of a two-sided test, and 1 less the coverage of an interval
-POWER = 0.8  # the chance that a test finds a difference which is there
+LEVEL = 0.05  # of a two-sided test, and 1 minus an interval's coverage
+POWER = 0.8  # the probability that a test finds a true difference
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class Summary:
 
     @property
     def error(self) -> float | None:
-        """Standard error of the mean; None where the values show no spread to tell it from."""
+        """Standard error of the mean; None if the values show no spread."""
         return self.sd / math.sqrt(self.n) if self.sd else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean; None where the values show no spread."""
+        """The 95 % interval of the mean; None if the values show no spread."""
         if self.error is None:
             return None
         half = float(special.stdtrit(self.n - 1, 1 - LEVEL / 2)) * self.error
@@ -38,9 +38,9 @@ class Summary:
 
     @property
     def p_value(self) -> float | None:
-        """Chance of a mean this far from 0, either way, were the true one 0; None without spread.
+        """Probability of a mean this far from 0, either way, if it is truly 0; None without spread.
 
-        Of the differences of pairs this is the paired t-test: Student (1908), "The Probable Error
+        For the differences of pairs, this is the paired t-test: Student (1908), "The Probable Error
         of a Mean".
         """
         if self.error is None:
@@ -55,20 +55,20 @@ def summarise(values: Sequence[float]) -> Summary:
 
 
 def pairs_needed(difference: float, sd: float) -> int:
-    """Return how many pairs a paired t-test needs to find a mean ``difference`` above 0.
+    """Return the number of pairs that a paired t-test needs to find a mean ``difference`` above 0.
 
-    ``sd``, above 0, is the standard deviation of the pairs' differences. The test is two-sided at 5
-    % and finds the difference with a chance of 80 %: the tail of the noncentral t distribution, as
-    in J. Cohen (1988), "Statistical Power Analysis for the Behavioral Sciences", chapter 2. The
-    chance of finding it with the wrong sign, below one in 10,000 there, is not counted.
+    ``sd``, above 0, is the standard deviation of the pairs' differences. The test is two-sided at
+    5 % and has a power of 80 %, the tail of the noncentral t distribution: J. Cohen (1988),
+    "Statistical Power Analysis for the Behavioral Sciences", chapter 2. The probability of finding
+    the wrong sign, below one in 10,000 here, is not counted.
     """
     quantiles = special.ndtri(1 - LEVEL / 2) + special.ndtri(POWER)
-    # Were sd known, the normal distribution's number would do; Student's t needs a few more.
+    # With sd known, the normal distribution's number would do; Student's t needs a few more.
     enough = math.ceil((float(quantiles) * sd / difference) ** 2)
     return next(n for n in count(max(2, enough)) if _power(n, difference / sd) >= POWER)
 
 
 def _power(n: int, effect: float) -> float:
     critical = special.stdtrit(n - 1, 1 - LEVEL / 2)
-    shift = min(effect * math.sqrt(n), 1000)  # far beyond, where SciPy has no number, power is 1
+    shift = min(effect * math.sqrt(n), 1000)  # far beyond, SciPy has no value and power is 1
     return 1 - float(special.nctdtr(n - 1, shift, critical))

@@ -1,6 +1,6 @@
-"""Where the runs of a study are computed: processes of this machine, or a Dask cluster.
+"""Workers that run a study's seeds: processes on this machine, or a Dask cluster.
 
-Torch is imported by what they run, not here, so that a process can be told first to use one thread.
+PyTorch is imported by the runs, not here, so that a process can first be limited to one thread.
 """
 
 import asyncio
@@ -26,28 +26,28 @@ from tinydigits.errors import InputError, extra
 if TYPE_CHECKING:
     from distributed import Client
 
-TIMEOUT = 5.0  # seconds a cluster may take to answer
+TIMEOUT = 5.0  # seconds to wait for a cluster to answer
 
 
 @dataclass(frozen=True)
 class Pool:
-    """An executor, and how many calls it runs at a time."""
+    """An executor, and the number of calls that it runs at once."""
 
     executor: Executor
     workers: int
 
 
 def pool(workers: int | None, dask: str | None) -> AbstractContextManager[Pool]:
-    """Return the workers of the Dask scheduler at ``dask``, or else ``workers`` processes here."""
+    """Return the workers of the Dask scheduler at ``dask``, or ``workers`` local processes."""
     return local(workers) if dask is None else cluster(dask)
 
 
 @contextmanager
 def local(workers: int | None = None) -> Iterator[Pool]:
-    """Give a pool of ``workers`` processes of one thread each; as many as there are usable cores.
+    """Yield a pool of ``workers`` processes with one thread each, by default one per usable core.
 
-    Where the block is left by an exception, what they run is abandoned. They never outlive this
-    process, even where that is killed.
+    If the block raises, their work is abandoned. They never outlive this process, even if it is
+    killed.
 
     Raises:
         InputError: a process died.
@@ -62,9 +62,8 @@ def local(workers: int | None = None) -> Iterator[Pool]:
             process.terminate()
         if isinstance(error, BrokenProcessPool):
             raise InputError(
-                "a worker process died, killed or out of memory: the seeds that ended are kept, "
-                f"and the same command goes on; where memory is short, give fewer than --workers "
-                f"{workers}"
+                "a worker process died, killed or out of memory: finished seeds are kept; run the "
+                f"same command to continue, with fewer than --workers {workers} if memory is short"
             ) from error
         raise
     finally:
@@ -78,13 +77,13 @@ def _usable_cores() -> int:
 
 
 class _Process(SpawnProcess):
-    """A process that Ctrl-C does not reach, from its first moment on."""
+    """A process that Ctrl-C never reaches, even while it starts."""
 
     def start(self) -> None:
         if not hasattr(signal, "pthread_sigmask"):  # on Windows
             super().start()
             return
-        # What is blocked here is blocked in the new process, and there for ever.
+        # A signal blocked here is blocked in the new process, for as long as that runs.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             super().start()
@@ -104,7 +103,7 @@ def _settle() -> None:
 
 
 def _end_with_parent() -> None:
-    # A pool's process waits for work for ever, since its brothers hold the queue open.
+    # Without this, it would wait for work for ever: its siblings keep the queue open.
     parent = multiprocessing.parent_process()
     if parent:
         parent.join()
@@ -113,36 +112,38 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def cluster(address: str) -> Iterator[Pool]:
-    """Give the workers of the Dask scheduler at ``address``, such as tcp://127.0.0.1:8786.
+    """Yield the workers of the Dask scheduler at ``address``, such as tcp://127.0.0.1:8786.
 
-    A call whose worker dies is given to another one.
+    If a worker dies, another takes over its call.
 
     Raises:
-        InputError: Dask is not installed, the scheduler does not answer or goes away, it has no
-            workers, or one of them has more than one thread or another tinydigits.
+        InputError: Dask is not installed, the scheduler does not answer or disappears, it has no
+            workers, or one of them has several threads or another version of tinydigits.
     """
     with extra("cluster", "--dask"):
         from distributed import Client, KilledWorker
     _greeted(address)
-    # What it has to say of a lost connection is told in one line below.
+    # A lost connection is reported in one line below.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     with Client(address, timeout=TIMEOUT, set_as_default=False) as client:
         workers = _workers(client, address)
         try:
-            # Not pure: a seed that is run again is meant to be.
+            # Not pure: a seed submitted again must run again.
             yield Pool(client.get_executor(pure=False), workers)
         except (CancelledError, KilledWorker) as error:
             raise InputError(
-                f"the Dask cluster at {address} lost its scheduler or too many workers: the seeds "
-                "that ended are kept, and the same command goes on"
+                f"the Dask cluster at {address} lost its scheduler or too many workers: finished "
+                "seeds are kept; run the same command to continue"
             ) from error
 
 
 def _greeted(address: str) -> None:
-    """Wait for the first byte from ``address``: Dask would wait for it without end."""
+    """Wait for the first byte from ``address``; Dask would wait for it for ever."""
     found = re.fullmatch(r"tcp://\[?([^]\s]+)]?:([0-9]{1,5})", address)
     if not found:
-        raise InputError(f"--dask is {address}, but must be such as tcp://127.0.0.1:8786")
+        raise InputError(
+            f"--dask is {address}, but must be an address such as tcp://127.0.0.1:8786"
+        )
     try:
         with socket.create_connection((found[1], int(found[2])), TIMEOUT) as connection:
             greeting = connection.recv(1)
@@ -156,28 +157,28 @@ def _greeted(address: str) -> None:
 
 
 def _workers(client: "Client", address: str) -> int:
-    """Return how many workers there are, each of one thread and with this tinydigits."""
+    """Return the number of workers, each with one thread and this version of tinydigits."""
     command = f"dask worker {address} --nworkers auto --nthreads 1"
     try:
         client.wait_for_workers(1, timeout=TIMEOUT)
-    except asyncio.TimeoutError as error:  # in Python 3.10 not yet the built-in one
+    except asyncio.TimeoutError as error:  # in Python 3.10 not the built-in one
         raise InputError(
             f"the Dask scheduler at {address} has no workers: start some with {command}"
         ) from error
-    # Asked with a function of Python's own: one of tinydigits' makes a worker that lacks it hang.
+    # Through a standard function: one of tinydigits would hang a worker that lacks tinydigits.
     versions = client.run(pkgutil.resolve_name, "tinydigits:__version__", on_error="return")
     other = {worker: found for worker, found in versions.items() if found != __version__}
     if other:
         worker, found = next(iter(other.items()))
         raise InputError(
-            f"the Dask worker {worker} lacks tinydigits {__version__} ({found}): install it there, "
-            "and start the worker again"
+            f"the Dask worker {worker} lacks tinydigits {__version__} ({found}): install it there "
+            "and restart the worker"
         )
     threads: dict[str, int] = client.nthreads()
     if max(threads.values()) > 1:
-        # PyTorch's random state is the whole process's, so that its threads take turns.
+        # PyTorch's random state is one per process: its threads would only take turns.
         raise InputError(
             f"a Dask worker at {address} has {max(threads.values())} threads, expected 1: start "
-            f"them with {command}"
+            f"workers with {command}"
         )
     return len(threads)
