@@ -28,8 +28,8 @@ const SPECK_AREA = 0.01; // of the largest piece's area
 const JOIN = 0.2; // of their joint size: widest gap between the strokes of one digit
 const REACH = 0.12; // of the digit: farthest distance of faint parts from a stroke
 const BLOT = 1.25; // area in squared widths: a piece with less is a blot
-const TANGLE = 5; // most length of all strokes together
-const CROWD = 60; // most pieces, not counting specks
+const TANGLE = 5; // maximum length of all strokes together
+const CROWD = 60; // maximum number of pieces, not counting specks
 const LEAST_WHOLE = 0.06; // of the view: least size of a piece preferred to one at the edge
 const CUT_OFF = 0.5; // of a piece at the edge: least size of a whole piece preferred to it
 const ALONG = 0.4; // of the picture's side: a longer contact is an edge of paper or light
@@ -38,14 +38,14 @@ const RIVAL = 0.45; // of the digit's height: a piece apart that is as tall is a
 const BESIDE = 0.6; // of the height: least height of both parts of a pair
 const APART = 0.12; // of the height: least gap in a pair, or ...
 const WIDE = 1.35; // ... least width of the pair, in heights
-const WIDEST = 2.0; // most width of a digit, in heights
+const WIDEST = 2.0; // maximum width of a digit, in heights
 
 // In pixels: smaller shapes are not judged.
 const JUDGED = 16; // least size of a blot
 const SLOPING = 4; // least width of a stroke with edges of its own
 const SHARP_FROM = 30; // least size of a piece with soft edges
 
-const PRIOR = 1.5; // factor by which the commoner of dark and light must score higher to be ink
+const PRIOR = 1.5; // factor by which the more common of dark and light must outscore the rarer to be ink
 const PAGE = 0.85; // least share of its box that a page fills
 const WRITTEN_ON = 4; // squared widths: least elongation of writing on a page
 const WRITTEN = 6; // squared widths: elongation beyond this scores no higher
