@@ -119,7 +119,7 @@ Seen = list[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """What one process, and what two, wrote of the same training."""
+    """The results of one process and of two for the same training."""
     folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
     for processes, folder in enumerate(folders, 1):
         torchrun(processes, program(folder, WATCHED), str(folder), "together")
@@ -184,7 +184,7 @@ def test_every_held_out_digit_is_counted_once(one_and_two: tuple[Path, Path]) ->
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder and the output of two processes that nothing stopped."""
+    """The folder and the output of an uninterrupted run on two processes."""
     folder = tmp_path_factory.mktemp("undisturbed")
     out = folder / "out"
     return out, torchrun(2, program(folder, TRAIN), str(out), "live")
@@ -209,7 +209,7 @@ def test_a_killed_process_is_started_again_and_the_run_goes_on(
     out = tmp_path / "out"
     restarts = ("--max-restarts=1", "--monitor-interval=0.1")
     printed = torchrun(2, program(tmp_path, TRAIN), str(out), "die", options=restarts)
-    assert "going on after" in printed
+    assert "resuming after" in printed
     assert not list(out.glob("previous-*"))
     expected, found = (
         torch.load(each / "final" / "model_epoch_3.pth")["model_state_dict"]

@@ -1,4 +1,4 @@
-"""A whole run as a user sees it: what it prints, what it writes, and being killed half-way."""
+"""A complete run as a user sees it: its output, its files, and a kill half-way."""
 
 import dataclasses
 import json
@@ -137,7 +137,7 @@ def test_a_new_run_keeps_the_earlier_one(
     ("option", "value", "message"),
     [
         ("val", 600, "--val 600 leaves no digit to train on: expected fewer than 600"),
-        ("batch_size", 501, "--batch-size 501 is larger than the set: expected at most 500"),
+        ("batch_size", 501, "--batch-size 501 exceeds the training set: expected at most 500"),
     ],
 )
 def test_options_that_do_not_fit_the_digits_are_refused_before_anything_is_written(
@@ -184,7 +184,7 @@ def start_training(out: Path, how: str) -> "subprocess.Popen[str]":
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    """The final weights of a run that nothing stopped."""
+    """The final weights of an uninterrupted run."""
     out = tmp_path_factory.mktemp("undisturbed")
     start_training(out, "anew").communicate(timeout=120)
     return final_weights(out)

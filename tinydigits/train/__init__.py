@@ -1,4 +1,4 @@
-"""Training: recipes, augmentation, the loop, its checkpoints, and runs in several processes."""
+"""Training: recipes, augmentation, the training loop, checkpoints, and distributed runs."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Augmentation: a batch in, a batch out, every image moved by values of its own."""
+"""Augmentation of batches: every image is moved by its own random values."""
 
 import math
 
@@ -8,21 +8,21 @@ from torch.nn import functional
 
 from tinydigits.train.config import Augmentation
 
-POINTS = 4  # a side: features of about a third of the picture
+POINTS = 4  # lattice points per side, so features span about a third of the picture
 NONE = Augmentation(rotation=0, translation=0, scale=0, shear=0)
 
 
 def augment(images: Tensor, strength: Augmentation, *, generator: torch.Generator) -> Tensor:
-    """Return the images, each rotated, scaled, sheared and shifted about its centre.
+    """Return the images, each rotated, scaled and sheared about its centre, shifted and bent.
 
-    Takes (N, H, W) pixels of any dtype on any device, returns float32 of the same shape and range;
-    what comes in from outside is black. Images take their values from ``generator``, which lives on
-    the CPU, one after the other: a batch in two halves gives the same as the batch whole. Zero
-    strength returns the pixels unchanged.
+    Takes pixels (N, H, W) of any dtype on any device; H equals W if ``elastic`` is not 0. Returns
+    float32 of the same shape and range; pixels from outside the image are black. ``generator`` is
+    on the CPU. It gives each image its values in turn, so a batch augmented in two halves gives the
+    same result as the whole batch. Zero strength returns the pixels unchanged.
     """
     if strength == NONE:
         return images.float()
-    # Drawn row by row, so that an image's values do not depend on how many follow it.
+    # Drawn row by row, so an image's values do not depend on the number of images after it.
     bends = 2 * POINTS * POINTS if strength.elastic else 0
     signed = 2 * torch.rand(len(images), 5 + bends, generator=generator).to(images.device) - 1
     matrices = _matrices(signed[:, :5], strength)
@@ -31,26 +31,26 @@ def augment(images: Tensor, strength: Augmentation, *, generator: torch.Generato
 
 
 def _matrices(signed: Tensor, strength: Augmentation) -> Tensor:
-    """Return (N, 2, 3) affine matrices from output to input coordinates, -1 to 1 a side.
+    """Return affine matrices (N, 2, 3) from output to input coordinates, -1 to 1 along each side.
 
-    Takes (N, 5) numbers from -1 to 1: for angle, scale, shear and the shift along either axis.
+    Takes numbers (N, 5) from -1 to 1, for the angle, scale, shear and shift along x and y.
     """
     angle = signed[:, 0] * math.radians(strength.rotation)
     scale = 1 + signed[:, 1] * strength.scale
     shear = torch.tan(signed[:, 2] * math.radians(strength.shear))
     shift = signed[:, 3:] * 2 * strength.translation  # a side is 2 units long
     cos, sin = torch.cos(angle) / scale, torch.sin(angle) / scale
-    # The inverse of slanting along x, scaling and turning: where does each output pixel look?
+    # The inverse of shear along x, scale and rotation: it maps output pixels to input pixels.
     linear = torch.stack([cos + shear * sin, sin - shear * cos, -sin, cos], dim=1).view(-1, 2, 2)
     offset = -(linear @ shift.unsqueeze(2))
     return torch.cat([linear, offset], dim=2)
 
 
 def _bend(signed: Tensor, side: int) -> Tensor:
-    """Return (N, side, side, 2) displacements of the grid, smooth over the picture.
+    """Return smooth displacements of the grid (N, side, side, 2), in units of half a side.
 
-    Takes (N, 2 * POINTS * POINTS) displacements in pixels. The elastic distortions of Simard et al.
-    (2003), from a coarse lattice instead of blurred noise.
+    Takes displacements (N, 2 * POINTS * POINTS) in pixels. These are the elastic distortions of
+    Simard et al. (2003), from a coarse lattice instead of blurred noise.
     """
     pixels = smooth(signed.reshape(-1, POINTS * POINTS), side, side)
     return pixels.view(-1, 2, side, side).permute(0, 2, 3, 1) * (2 / side)
@@ -66,10 +66,10 @@ def _warp(images: Tensor, matrices: Tensor, bend: Tensor | None = None) -> Tenso
 
 
 def smooth(values: Tensor, height: int, width: int) -> Tensor:
-    """Return (N, height, width) fields through (N, POINTS * POINTS) values on an even lattice.
+    """Return fields (N, height, width) through values (N, POINTS * POINTS) on an even lattice.
 
-    Between two points the values pass along a smoothstep, 3t² - 2t³, so that a field stays within
-    their range and has no creases.
+    A smoothstep, 3t² - 2t³, interpolates between two points, so a field stays within their range
+    and has no creases.
     """
     lattice = values.view(-1, POINTS, POINTS)
     rows, columns = (_between(side).to(values.device) for side in (height, width))
@@ -77,7 +77,7 @@ def smooth(values: Tensor, height: int, width: int) -> Tensor:
 
 
 def _between(side: int) -> Tensor:
-    """Return the (side, POINTS) weights of the points in each pixel of a side."""
+    """Return weights (side, POINTS): each point's share in each pixel along a side."""
     place = torch.linspace(0, POINTS - 1, side).unsqueeze(1)
     near = (1 - (place - torch.arange(POINTS)).abs()).clamp(min=0)
     return near.square() * (3 - 2 * near)

@@ -1,4 +1,4 @@
-"""Which digits a run learns from and is judged by, in which order, and how many at a time."""
+"""A run's training and validation digits, their order, and the sizes of its epochs."""
 
 from dataclasses import dataclass
 
@@ -13,17 +13,17 @@ from tinydigits.train.config import TrainConfig
 
 @dataclass(frozen=True)
 class Split:
-    """The digits a run learns from and those it is judged by on the way; disjoint."""
+    """The disjoint training and validation digits of a run."""
 
     train: Digits
     validation: Digits
 
 
 def split(digits: Digits, config: TrainConfig) -> Split:
-    """Return the digits to train on and those that ``config`` holds out.
+    """Return the training digits and the ``config.val`` validation digits held out.
 
     Raises:
-        InputError: too few digits are left for the options.
+        InputError: no digit is left to train on, or fewer than a batch.
     """
     if config.val >= len(digits):
         raise InputError(
@@ -34,45 +34,45 @@ def split(digits: Digits, config: TrainConfig) -> Split:
 
 
 def check_batch_size(config: TrainConfig, digits: int) -> None:
-    """Refuse batches that are larger than the set.
+    """Check that a batch is not larger than the training set.
 
     Raises:
-        InputError: they are.
+        InputError: the batch is larger than ``digits``.
     """
     if config.batch_size > digits:
         raise InputError(
-            f"--batch-size {config.batch_size} is larger than the set: expected at most {digits}"
+            f"--batch-size {config.batch_size} exceeds the training set: expected at most {digits}"
         )
 
 
 def order(n: int, *, seed: int, epoch: int) -> Tensor:
-    """Return the indices 0 … n-1 in the order of ``epoch``, which does not depend on the device."""
+    """Return the indices 0 … n-1 in an epoch's random order, the same on every device."""
     generator = torch.Generator().manual_seed(derive(seed, "order", epoch))
     return torch.randperm(n, generator=generator)
 
 
 def hold_out(digits: Digits, count: int) -> tuple[Digits, Digits]:
-    """Return the digits without ``count`` validation digits, and those.
+    """Return the training digits and ``count`` validation digits.
 
-    The split is the same for every seed, so that runs are judged by the same digits.
+    The split is the same for every seed, so all runs are validated on the same digits.
     """
     generator = torch.Generator().manual_seed(derive(0, "validation"))
     shuffled = torch.randperm(len(digits), generator=generator)
-    # Sorted, so that what is left keeps its order and --val 0 is the set itself.
+    # Sorted, so the digits keep their order and --val 0 returns the set unchanged.
     return digits[shuffled[count:].sort().values], digits[shuffled[:count].sort().values]
 
 
 def steps(config: TrainConfig, digits: int) -> int:
-    """Return how many batches all epochs have together."""
+    """Return the number of batches in all epochs together."""
     sizes = (count(config, digits, epoch) for epoch in range(config.epochs))
     return sum(-(-size // config.batch_size) for size in sizes)
 
 
 def count(config: TrainConfig, digits: int, epoch: int) -> int:
-    """Return how many of the digits an epoch sees."""
+    """Return the number of digits that an epoch uses."""
     share = config.shares[min(epoch, len(config.shares) - 1)]
     if share == 1:
         return digits
-    # Whole batches: what is left over may be a few digits, whose statistics are noise.
+    # Whole batches only: batch statistics of a small remainder would be noise.
     batches = max(1, round(share * digits / config.batch_size))
     return min(batches * config.batch_size, digits)

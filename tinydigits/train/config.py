@@ -1,4 +1,4 @@
-"""The options of a training run: the only source of flags, help, checkpoints and records."""
+"""The options of a training run: the single source for flags, help, checkpoints and records."""
 
 import dataclasses
 import math
@@ -17,18 +17,18 @@ Filters = Literal["random", "cosine"]
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far each training image may be moved; every image draws its own values, uniformly."""
+    """Geometric augmentation: each training image draws its own values, uniformly."""
 
     rotation: float = 15.0
-    """Largest turn either way, in degrees."""
+    """Largest rotation in either direction, in degrees."""
     translation: float = 0.1
-    """Largest shift either way and along each axis, as a share of the image's side."""
+    """Largest shift in either direction along each axis, as a share of the image's side."""
     scale: float = 0.1
-    """Largest change of size: 0.1 draws factors between 0.9 and 1.1."""
+    """Largest relative change of size: 0.1 draws factors from 0.9 to 1.1."""
     shear: float = 10.0
-    """Largest slant either way, in degrees."""
+    """Largest shear in either direction, in degrees."""
     elastic: float = 0.0
-    """Largest shift along each axis, in pixels, at sixteen points between which the rest bends."""
+    """Largest shift of 4x4 lattice points along each axis, in pixels; the image bends smoothly."""
 
     def __post_init__(self) -> None:
         _require(
@@ -54,31 +54,30 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Light:
-    """How far each training image's light may change; every image draws its own values, uniformly.
+    """Light augmentation: each training image draws its own values, uniformly.
 
-    Nothing changes by default: white digits on black, as in MNIST.
+    By default nothing changes: digits are white on black, as in MNIST.
     """
 
     level: float = 0.0
-    """Largest rise of the whole background, as a share of white."""
+    """Largest brightening of the whole background, as a share of white."""
     unevenness: float = 0.0
-    """Largest further rise in places, smooth over the picture, as a share of white."""
+    """Largest additional local brightening, smooth over the image, as a share of white."""
     contrast: float = 0.0
-    """Largest loss of contrast: 0.6 keeps between 40 and 100 %."""
+    """Largest loss of contrast: 0.6 keeps from 40 to 100 %."""
     blur: float = 0.0
-    """Largest share of a blurred copy (binomial, 17 pixels) in the picture, along either axis by
-    itself."""
+    """Largest weight of a blurred copy (binomial, 17 pixels), drawn separately for each axis."""
     sharpening: float = 0.0
-    """Largest multiple by which the difference to that copy is added instead."""
+    """Largest multiple of the difference from the blurred copy, added instead of blurring."""
     outline: float = 0.0
-    """Largest share of a copy blurred along both axes that is taken away, in half of the pictures,
-    which leaves the edges."""
+    """Largest multiple of a copy blurred along both axes, subtracted in half of the images.
+    The edges remain."""
     noise: float = 0.0
-    """Largest standard deviation of every pixel's own noise, as a share of white."""
+    """Largest standard deviation of independent pixel noise, as a share of white."""
     patches: int = 0
-    """Rectangles that may lie over the picture, each in half of the pictures, of any grey."""
+    """Number of rectangles of random grey; each covers part of the image with probability 1/2."""
     share: float = 1.0
-    """Share of the pictures that all this may happen to; the others stay as they are."""
+    """Share of the images to which all this applies; the rest stay unchanged."""
 
     def __post_init__(self) -> None:
         for name in ("level", "unevenness", "contrast", "blur", "outline", "noise", "share"):
@@ -91,14 +90,14 @@ class Light:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a training run computes; the defaults are the classic recipe."""
+    """All options that affect a training run's result; the defaults are the classic recipe."""
 
     seed: int = 0
-    """Names every random stream of the run: initial weights, order, augmentation, dropout."""
+    """Seed of every random stream: initial weights, order, augmentation, dropout."""
     epochs: int = 10
     """Passes over the training digits."""
     batch_size: int = 128
-    """Digits a step."""
+    """Digits per step."""
     lr: float = 0.01
     """Peak learning rate of the one-cycle schedule."""
     div_factor: float = 10.0
@@ -106,38 +105,38 @@ class TrainConfig:
     final_div_factor: float = 100.0
     """The schedule ends at lr / div_factor / final_div_factor."""
     schedule: Schedule = "cosine"
-    """How the learning rate rises over the first 30 % of the steps and falls after."""
+    """Shape of the learning rate's rise over the first 30 % of the steps and of its fall after."""
     first_filters: Filters = "random"
-    """What the first convolution starts as: random kernels, or patterns of cosines."""
+    """Initial kernels of the first convolution: random, or cosine patterns."""
     optimizer: Optimiser = "adam"
-    """Adam for all parameters, or Muon for the convolutions' kernels and Adam for the rest."""
+    """Adam for all parameters, or Muon for the convolution kernels and Adam for the rest."""
     muon_lr: float = 0.04
     """Peak learning rate of Muon, which follows the same schedule."""
     weight_decay: float = 1e-5
     """Adam's L2 penalty."""
     label_smoothing: float = 0.0
-    """Share of each target that is spread evenly over the ten digits."""
+    """Share of each target spread evenly over the ten classes."""
     dropout: float = 0.1
     """Share of activations dropped after each of the first two blocks."""
     val: int = 5_000
-    """Training digits held out to choose the best epoch; 0 trains on all of them."""
+    """Training digits held out to choose the best epoch; 0 trains on all digits."""
     data: Source = "auto"
-    """MNIST, synthetic digits, or MNIST where it is there or can be fetched."""
+    """Digits to use; auto falls back to synthetic digits if MNIST cannot be found or downloaded."""
     device: Device = "auto"
-    """Where to train; auto prefers cuda, then mps, then cpu."""
+    """Device to train on; auto prefers cuda, then mps, then cpu."""
     precision: Precision = "auto"
-    """Arithmetic of a training step; auto is bf16 where the processor has it natively."""
+    """Arithmetic of a training step; auto uses bf16 if the processor supports it natively."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     light: Light = field(default_factory=Light)
     still_epochs: int = 0
-    """Last epochs that see the digits where they are, without augmentation."""
+    """Number of final epochs without geometric augmentation."""
     shares: tuple[float, ...] = (1.0,)
-    """Share of the digits that each epoch sees, the last one for all that follow: those with the
-    largest losses when they were last seen."""
+    """Share of the digits used in each epoch; the last value applies to all later epochs.
+    Digits with the largest loss when last seen are chosen."""
 
     local_statistics: bool = False
-    """Where several processes train: normalise each one's share of a batch by itself. Faster, and
-    no longer the same training whatever their number."""
+    """With several processes: normalise each process's share of a batch separately.
+    This is faster, but the result then depends on the number of processes."""
 
     def __post_init__(self) -> None:
         _require(self.seed >= 0, "seed", self.seed, "at least 0")
@@ -172,7 +171,7 @@ class TrainConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "TrainConfig":
-        """Return the config that ``to_dict`` described.
+        """Return the config for the dict that ``to_dict`` returned.
 
         Raises:
             InputError: a key is unknown, or a value is out of range.
@@ -184,7 +183,7 @@ class TrainConfig:
             values[name] = group(**options)
         _refuse_unknown(cls, values)
         if "shares" in values:
-            values["shares"] = tuple(values["shares"])  # JSON has lists only
+            values["shares"] = tuple(values["shares"])  # JSON has no tuples
         return cls(**values)
 
 

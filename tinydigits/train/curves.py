@@ -1,4 +1,4 @@
-"""The curves of a run: loss and error, epoch by epoch, as a picture."""
+"""A run's curves: loss and error by epoch, as a picture."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from tinydigits.train.loop import EpochResult
 
 
 def curves(history: Sequence[EpochResult], warning: str | None) -> bytes:
-    """Return loss and error against the epoch as a PNG; validation where digits are held out."""
+    """Return a PNG of loss and error by epoch, with validation curves if digits are held out."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     if warning:
         figure.suptitle(warning, color=WARNING)
@@ -33,7 +33,7 @@ def _curve(axes: Axes, name: str, values: Sequence[float | None], colour: str) -
 
 
 def _label(axes: Axes, quantity: str) -> None:
-    # Logarithmic: the first epoch is fifty times worse than the last.
+    # Logarithmic, since the first epoch is fifty times worse than the last.
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter("{x:g}")

@@ -1,7 +1,8 @@
-"""Several processes that train one net together: who is who, and what they add up.
+"""Distributed training: several processes train one net together.
 
-torchrun starts the processes and names each by its rank. They go through the same batches, each
-with its share of every one, so that a training has the same steps however many take part.
+torchrun starts the processes and gives each a rank. All processes go through the same batches, and
+each takes its share of every batch. Training therefore has the same steps whatever the number of
+processes.
 """
 
 import gc
@@ -24,12 +25,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """One process among those that train together, or the only one."""
+    """A process among those that train together, or the only one."""
 
     rank: int = 0
     size: int = 1
     is_restart: bool = False
-    """Whether torchrun started the processes again after one had died."""
+    """Whether torchrun restarted the processes after one had died."""
 
     @property
     def is_first(self) -> bool:
@@ -38,34 +39,35 @@ class World:
 
     @property
     def stream(self) -> tuple[int, ...]:
-        """What the names of its own random streams end with; nothing where it is alone."""
+        """Suffix of the names of this process's own random streams; empty for a single process."""
         return (self.rank, self.size) if self.size > 1 else ()
 
     def share(self, items: Tensor) -> Tensor:
-        """Return this process's share: those of all processes are the items, each of them once."""
+        """Return this process's share of the items (N, ...); each item is in exactly one share."""
         return items[self.rank :: self.size]
 
     def mean(self, share: Tensor, total: int) -> Tensor:
-        """Return the mean to descend by, of losses of which this process has a share of ``total``.
+        """Return the loss to minimise: the mean over ``total`` digits, from this process's share.
 
-        Gradients are averaged over the processes, whose shares may differ in length by one.
+        Gradients are averaged over the processes, whose shares may differ in length by one. With
+        several processes the share's sum is therefore scaled by ``size / total``.
         """
         return share.mean() if self.size == 1 else share.sum() * (self.size / total)
 
     def sum(self, values: Tensor) -> Tensor:
-        """Return the sum over all processes."""
+        """Return the elementwise sum of ``values`` over all processes, in every process."""
         return _summed(values) if self.size > 1 else values
 
     def collect(self, share: Tensor, total: int) -> Tensor:
-        """Return all rows of which each process has a share, (total, ...), in their order."""
+        """Return the rows (total, ...) of all processes' shares, in the original order."""
         if self.size == 1:
             return share
         rows = share.new_zeros(total, *share.shape[1:])
         self.share(rows).copy_(share)
-        return self.sum(rows)  # all others are 0: the sum is exact
+        return self.sum(rows)  # exact: each row is non-zero in one process only
 
     def one_after_the_first(self, load: Callable[[], T]) -> T:
-        """Return what ``load`` returns, called in the first process before all others."""
+        """Return ``load()``; the first process calls it before the others do."""
         if not self.is_first:
             torch_distributed.barrier()
         loaded = load()
@@ -74,7 +76,7 @@ class World:
         return loaded
 
     def from_first(self, content: Any) -> Any:
-        """Return the first process's ``content`` in every process."""
+        """Return the first process's ``content`` in every process; it must be picklable."""
         if self.size == 1:
             return content
         told = [content]
@@ -82,21 +84,22 @@ class World:
         return told[0]
 
     def wrap(self, net: nn.Module, *, local_statistics: bool) -> nn.Module:
-        """Return the net as training calls it: with gradients, and batch statistics, of all.
+        """Return the net for training steps, which synchronise gradients over all processes.
 
-        It starts with the first process's weights everywhere.
+        Every process starts with the first process's weights. Batch statistics are synchronised as
+        well, unless ``local_statistics`` is set.
         """
         if self.size == 1:
             return net
         if not local_statistics:
             _synchronise(net)
         with warnings.catch_warnings():
-            # The argument's new name is not known to older versions.
+            # Older versions of PyTorch do not know the argument's new name.
             warnings.simplefilter("ignore", FutureWarning)
             return DistributedDataParallel(net, broadcast_buffers=False)
 
     def average_statistics(self, net: nn.Module) -> None:
-        """Give the net the means of all processes' running statistics, where they differ."""
+        """Replace the net's running statistics by their means over all processes, in place."""
         for buffer in net.buffers():
             if buffer.is_floating_point():
                 buffer.copy_(self.sum(buffer) / self.size)
@@ -107,7 +110,7 @@ ALONE = World()
 
 @contextmanager
 def join() -> Iterator[World]:
-    """Join the processes that torchrun started beside this one, if any, and leave them at last."""
+    """Join the process group that torchrun started, if any; leave it when the block ends."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
@@ -117,28 +120,28 @@ def join() -> Iterator[World]:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
     store, rank, _ = next(rendezvous("env://"))
-    # The store outlives a restart, and with it the addresses of processes that have died.
+    # The store survives a restart and still holds the addresses of dead processes.
     fresh = torch_distributed.PrefixStore(f"start {restarts}", store)  # type: ignore[attr-defined]
     backend = "nccl" if has_gpu else "gloo"
     torch_distributed.init_process_group(backend, store=fresh, rank=rank, world_size=size)
     try:
         yield World(rank, size, is_restart=restarts > 0)
-        # Leaving while others still work ends some of gloo's threads in a crash ...
+        # Leaving while other processes still work can crash gloo's threads ...
         torch_distributed.barrier()
     finally:
-        # ... and so does leaving them to the interpreter's end, as DDP's reference cycles would.
+        # ... and so can threads that live until the interpreter exits, kept by DDP's cycles.
         gc.collect()
         torch_distributed.destroy_process_group()
 
 
 class SynchronisedBatchNorm(nn.BatchNorm2d):
-    """Batch normalisation by the statistics of all processes' batches together.
+    """Batch normalisation with statistics over the batches of all processes.
 
-    ``nn.SyncBatchNorm`` does that on GPUs only.
+    ``nn.SyncBatchNorm`` supports GPUs only.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return (B, C, H, W) normalised, by the running statistics outside of training."""
+        """Return ``x`` (B, C, H, W) normalised; in evaluation mode, with the running statistics."""
         if not self.training:
             return super().forward(x)
         mean, variance, count = _statistics(x)
@@ -161,10 +164,10 @@ class SynchronisedBatchNorm(nn.BatchNorm2d):
 
 @torch.no_grad()
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return means and variances (C,) over all processes, and of how many values each is.
+    """Return means (C,), variances (C,) and the number of values per channel, over all processes.
 
-    Each process's mean and variance are put together as Chan, Golub and LeVeque (1979) do: a
-    difference of two sums of squares would lose half of the digits.
+    Each process's mean and variance are combined by the formula of Chan, Golub and LeVeque (1979);
+    the difference of two sums of squares would lose half of the significant digits.
     """
     channels = x.shape[1]
     variance, mean = torch.var_mean(x.float(), dim=(0, 2, 3), correction=0)
@@ -178,7 +181,7 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 class _Normalised(torch.autograd.Function):
-    """PyTorch's own normalisation by given statistics, with the gradient through these as well."""
+    """PyTorch's normalisation with given statistics; the gradient also flows through these."""
 
     @staticmethod
     def forward(
@@ -191,24 +194,24 @@ class _Normalised(torch.autograd.Function):
         count: Tensor,
         epsilon: float,
     ) -> Tensor:
-        """Return x normalised, scaled and shifted, of its type and layout."""
+        """Return x normalised, scaled and shifted, in the same type and layout."""
         context.save_for_backward(x, weight, mean, variance, count)
         context.epsilon = epsilon
         return functional.batch_norm(x, mean, variance, weight, bias, eps=epsilon)
 
     @staticmethod
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of all processes' losses for x, weight and bias.
+        """Return the gradients for x, weight and bias.
 
-        With n values, means over all of them and x̂ the normalised x, the first is
-        weight / sd * (g - mean(g) - x̂ mean(g x̂)) (Ioffe and Szegedy, 2015).
+        The gradient for x is weight / sd * (g - mean(g) - x̂ mean(g x̂)), where x̂ is the normalised
+        x and means are over all processes' values (Ioffe and Szegedy, 2015).
         """
         x, weight, mean, variance, count = context.saved_tensors
         as_constants, by_weight, by_bias = torch.ops.aten.native_batch_norm_backward(
             gradient, x, weight, mean, variance, None, None, False, context.epsilon, [True] * 3
         )
         mean_product, mean_gradient = _summed(torch.stack([by_weight, by_bias])) / count
-        # What is to be taken away is a line in x: PyTorch's kernel draws it in one pass.
+        # The correction is linear in x, so PyTorch's kernel computes it in one pass.
         rate = (variance + context.epsilon).rsqrt()
         slope, offset = weight * rate * mean_product, weight * rate * mean_gradient
         line = functional.batch_norm(x, mean, variance, slope, offset, eps=context.epsilon)
@@ -222,7 +225,7 @@ def _summed(values: Tensor) -> Tensor:
 
 
 def _synchronise(net: nn.Module) -> None:
-    """Replace every batch normalisation in the net by one over all processes, in place."""
+    """Replace each batch normalisation layer in the net by a synchronised one, in place."""
     for module in list(net.modules()):
         for name, child in module.named_children():
             if type(child) is nn.BatchNorm2d:

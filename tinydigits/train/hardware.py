@@ -1,4 +1,4 @@
-"""What the machine offers: device, arithmetic, and a description for every record."""
+"""The machine: choice of device and arithmetic, memory settings, and a description for records."""
 
 import ctypes
 import os
@@ -18,7 +18,7 @@ from tinydigits.train.config import Device, Precision
 
 @dataclass(frozen=True)
 class Compute:
-    """Where a training step runs and in which arithmetic."""
+    """The device and arithmetic of a training step."""
 
     device: torch.device
     dtype: torch.dtype
@@ -30,8 +30,8 @@ class Compute:
 
     @property
     def memory_format(self) -> torch.memory_format:
-        """How activations lie in memory: channels last, where that is fast and right."""
-        # On mps, batch normalisation's gradients are silently wrong for channels last
+        """The memory layout of activations: channels last, except on mps."""
+        # On mps, gradients of batch normalisation are silently wrong for channels last
         # (github.com/pytorch/pytorch/issues/175189).
         mps = self.device.type == "mps"
         return torch.contiguous_format if mps else torch.channels_last
@@ -44,16 +44,17 @@ class Compute:
 
 
 def choose(device: Device, precision: Precision) -> Compute:
-    """Return the device and arithmetic that the two options name on this machine.
+    """Return the requested device and arithmetic on this machine.
 
     Raises:
-        InputError: the machine has no such device, or no native bf16 where bf16 was asked for.
+        InputError: the machine lacks the requested device, or ``bf16`` was requested and the device
+            has no native bf16.
     """
     chosen = _device(device)
     native = _native_bf16(chosen)
     if precision == "bf16" and not native:
         raise InputError(
-            f"--precision bf16 needs native bf16, which this {chosen.type} does not have; "
+            f"--precision bf16 needs a processor with native bf16, which this {chosen.type} lacks; "
             "use --precision fp32"
         )
     return Compute(chosen, torch.bfloat16 if native and precision != "fp32" else torch.float32)
@@ -84,11 +85,11 @@ def _native_bf16(device: torch.device) -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Have the process keep the memory that it frees, for its next allocations of that size.
+    """Make the C library keep freed memory for later allocations of the same size.
 
-    Every training step frees tens of megabytes and asks for them again at once. Where the C library
-    is glibc, it would hand them back to the system each time, and thousands of page faults a step
-    take a third of the time. Elsewhere nothing changes.
+    Every training step frees tens of megabytes and allocates them again at once. By default, glibc
+    returns them to the system each time, and the thousands of page faults per step take a third of
+    the time. With other C libraries nothing changes.
     """
     mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD and M_TRIM_THRESHOLD in malloc.h
     if sys.platform == "linux":
@@ -99,11 +100,11 @@ def keep_freed_memory() -> None:
 
 
 def environment(compute: Compute) -> dict[str, Any]:
-    """Return what a number depends on beside the config: versions, processor, threads."""
+    """Return what a result depends on besides the config: versions, processor, threads."""
     return {
         "tinydigits": __version__,
         "python": platform.python_version(),
-        "torch": str(torch.__version__),  # a subclass of str, which torch.load would refuse
+        "torch": str(torch.__version__),  # a subclass of str, which torch.load would reject
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(compute.device),

@@ -1,9 +1,8 @@
-"""Light: a batch in, a batch out, every image in a light, focus and surrounding of its own.
+"""Light augmentation of batches: every image gets its own light, focus, noise and cover.
 
-MNIST's digits are pure white on pure black. A net that has seen nothing else is at chance on grey
-paper. Training for the world outside varies what geometry leaves alone: how bright the background
-is and how evenly, how far the ink stands out, how sharp and how noisy the picture is, and whether
-something lies over a part of it.
+MNIST's digits are pure white on pure black, and a net that has seen nothing else is at chance on
+grey paper. Light augmentation varies what geometry leaves unchanged: the background's brightness
+and evenness, the ink's contrast, sharpness, noise, and patches that cover part of the image.
 """
 
 import math
@@ -15,15 +14,15 @@ from tinydigits.train.augment import POINTS, smooth
 from tinydigits.train.config import Light
 
 NONE = Light()
-PATCH = 6  # numbers a patch takes: centre, size, grey, and whether it is there
+PATCH = 6  # random numbers per patch: centre (2), size (2), grey, and whether it is present
 
 
 def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> Tensor:
-    """Return the images, each in focus, covered, lit and made noisy by values of its own.
+    """Return the images, each filtered, covered, lit and made noisy by its own random values.
 
-    Takes float32 (N, H, W) pixels from 0 to 255 on any device and returns the same shape and range.
-    Images take their values from ``generator``, which lives on the CPU, one after the other: a
-    batch in two halves gives the same as the batch whole. Zero strength returns the images.
+    Takes float32 pixels (N, H, W) from 0 to 255 on any device and returns the same shape and range.
+    ``generator`` is on the CPU. It gives each image its values in turn, so a batch relit in two
+    halves gives the same result as the whole batch. Zero strength returns the images unchanged.
     """
     if strength == NONE:
         return images
@@ -42,33 +41,33 @@ def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> T
 
 
 def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:
-    """Blur each image or sharpen it along either axis, and take some of what is smooth away."""
+    """Blur or sharpen each image along each axis, and subtract some of its smooth parts."""
     if not (strength.blur or strength.sharpening or strength.outline):
         return light
     numbers, outline = numbers[:, :2, None, None], numbers[:, 2:, None]
     rows, columns = (_blurring(side).to(light.device) for side in light.shape[1:])
     blurred = rows @ light @ columns
-    # Sharpening is blurring by less than nothing: an unsharp mask.
+    # Sharpening is blurring by a negative amount: an unsharp mask.
     amounts = numbers * (strength.blur + strength.sharpening) - strength.sharpening
     down, across = amounts.unbind(dim=1)
     light = light + down * (rows @ light - light)
     light = (light + across * (light @ columns - light)).clamp_(0, 1)
-    # Half of the images keep what is smooth: the inside of strokes.
+    # Half of the images keep their smooth parts, the insides of strokes.
     less = strength.outline * (2 * outline - 1).clamp_(min=0)
     light = (light - less * blurred).clamp_(min=0)
-    # Exposed anew: the lightest point is white.
+    # Rescale the exposure, so the lightest point is white.
     return light / light.amax(dim=(1, 2), keepdim=True).clamp_(min=1e-3)
 
 
 def _blurring(side: int) -> Tensor:
-    """Return the (side, side) matrix that blurs by the 17 numbers of a row of Pascal's triangle."""
+    """Return the matrix (side, side) that blurs with a binomial kernel of 17 pixels."""
     half = [math.comb(16, 8 + distance) for distance in range(9)]
     weights = torch.tensor(half + side * [0]) / 2**16
     return weights[(torch.arange(side) - torch.arange(side).unsqueeze(1)).abs()]
 
 
 def _cover(light: Tensor, numbers: Tensor) -> Tensor:
-    """Lay grey rectangles over each image, one after the other (Zhong et al. 2020)."""
+    """Draw grey rectangles over each image, one after another (Zhong et al. 2020)."""
     height, width = light.shape[1:]
     for patch in numbers.unbind(dim=1):
         centre_y, centre_x, size_y, size_x, grey, there = patch.unsqueeze(2).unbind(dim=1)
@@ -80,14 +79,17 @@ def _cover(light: Tensor, numbers: Tensor) -> Tensor:
 
 
 def _within(side: int, centre: Tensor, size: Tensor) -> Tensor:
-    """Return which of ``side`` pixels lie within up to a quarter of the side from the centre."""
-    # Squared, so that bars as thin as strokes are as common as blocks.
+    """Return a mask (N, side) of a patch's pixels along one axis, at most side / 4 from its centre.
+
+    ``centre`` and ``size`` are numbers (N, 1) from 0 to 1.
+    """
+    # Squared, so bars as thin as strokes are as common as blocks.
     reach = 0.5 + size.square() * side / 4
     return (torch.arange(side, device=size.device) - centre * (side - 1)).abs() <= reach
 
 
 def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Tensor:
-    """Raise each image's background, evenly and in places, and lower its contrast."""
+    """Brighten each image's background, evenly and locally, and lower its contrast."""
     level, loss = numbers.unsqueeze(2).unbind(dim=1)
     uneven = smooth(field, *light.shape[1:])
     paper = strength.level * level.unsqueeze(2) + strength.unevenness * uneven

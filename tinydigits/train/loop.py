@@ -1,8 +1,8 @@
-"""Training: ``fit`` yields one ``EpochResult`` an epoch; it prints, saves and plots nothing.
+"""The training loop: ``fit`` yields one ``EpochResult`` per epoch; it prints and saves nothing.
 
-The whole set is one uint8 tensor on the device and every batch is augmented at once, so that no
-Python runs for a single image. Whoever calls ``fit`` decides what to do with a result, and when to
-stop: a test takes ``next(fit(...))``.
+The training set is one uint8 tensor on the device and each batch is augmented as a whole, so no
+Python code runs per image. The caller of ``fit`` decides what to do with a result and when to stop;
+a test calls ``next(fit(...))``.
 """
 
 import math
@@ -37,33 +37,35 @@ Batches = Iterable[Tensor]
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch gave; the validation figures are None where no digits are held out."""
+    """The figures of one epoch; the validation figures are None if no digits are held out."""
 
     epoch: int
     train_loss: float
-    """Mean cross-entropy over the epoch's augmented digits, dropout on, in nats."""
+    """Mean cross-entropy over the epoch's augmented digits, with dropout, in nats."""
     train_accuracy: float
-    """Share of the same digits answered rightly, in per cent."""
+    """Accuracy on the same digits, in per cent."""
     validation_loss: float | None
+    """Mean cross-entropy on the validation digits, in nats."""
     validation_accuracy: float | None
-    """In per cent."""
+    """Accuracy on the validation digits, in per cent."""
     validation_wrong: int | None
+    """Number of validation digits misread."""
     seconds: float
     """Wall time of the epoch's training and validation."""
 
 
 @dataclass
 class State:
-    """All that changes while training: what ``last.pth`` keeps."""
+    """Everything that changes during training; ``last.pth`` stores it."""
 
     net: Net
     model: nn.Module
-    """The net as a training step calls it: of several processes, with what they share."""
+    """The net for training steps; with several processes, wrapped to synchronise them."""
     optimizers: list[Optimizer]
     schedulers: list[OneCycleLR]
     compute: Compute
     losses: Tensor
-    """Of every training digit when it was last seen, in nats; 0 before."""
+    """Each training digit's loss when last seen, in nats, (digits,); 0 if not seen yet."""
     history: list[EpochResult] = field(default_factory=list)
 
     @property
@@ -73,10 +75,10 @@ class State:
 
 
 def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = ALONE) -> State:
-    """Return the state before the first step of training on ``digits`` digits.
+    """Return the initial state for training on ``digits`` digits.
 
     Raises:
-        InputError: a batch has fewer digits than there are processes to share it.
+        InputError: a batch has fewer digits than there are processes.
     """
     _refuse_empty_shares(config, digits, world)
     keep_freed_memory()
@@ -85,7 +87,7 @@ def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = 
         net = Net(config.dropout)
     if config.first_filters == "cosine":
         _start_with_cosines(net)
-    # torch's annotations lack the argument.
+    # PyTorch's annotations lack the argument.
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
     model = world.wrap(net, local_statistics=config.local_statistics)
     optimizers = optimizers_for(net, config)
@@ -111,17 +113,17 @@ def _refuse_empty_shares(config: TrainConfig, digits: int, world: World) -> None
     if smallest < world.size:
         raise InputError(
             f"--batch-size {config.batch_size} leaves a batch of {smallest} digits for "
-            f"{world.size} processes: give another, so that each has one at least"
+            f"{world.size} processes, expected at least 1 for each: give another --batch-size"
         )
 
 
 @torch.no_grad()
 def _start_with_cosines(net: Net) -> None:
-    """Make the first convolution's kernels eight of the nine 3x3 cosine patterns (DCT-II).
+    """Set the first convolution's kernels to eight of the nine 3x3 cosine patterns (DCT-II).
 
-    They are what the principal components of small patches of pictures look like, so that the net
-    need not find them first; the finest pattern, a chequerboard, is left out. Whitening filters
-    from the training data do the same for CIFAR-10 in github.com/KellerJordan/cifar10-airbench.
+    The patterns resemble the principal components of small image patches, which the net then need
+    not learn first. The finest pattern, a chequerboard, is left out. For CIFAR-10,
+    github.com/KellerJordan/cifar10-airbench uses whitening filters from the training data instead.
     """
     weight, bias = (net.get_parameter(f"layers.conv1.{name}") for name in ("weight", "bias"))
     place = torch.arange(3)
@@ -140,15 +142,15 @@ def fit(
     world: World = ALONE,
     progress: Callable[[Batches], Batches] = iter,
 ) -> Iterator[EpochResult]:
-    """Train ``state`` from where it stands to the config's last epoch, one result an epoch.
+    """Train ``state`` from its current epoch to the config's last; yield one result per epoch.
 
-    Every random stream is derived from the seed and the epoch, so that going on from a saved state
-    gives the very weights of an uninterrupted run. Several processes go through the same batches,
-    each with its share of every one, and yield the same results. ``progress`` wraps each epoch's
-    batches, as tqdm does.
+    Every random stream is derived from the seed and the epoch, so training resumed from a saved
+    state gives exactly the weights of an uninterrupted run. Several processes go through the same
+    batches, each with its share of every batch, and yield the same results. ``progress`` wraps each
+    epoch's batches, as tqdm does.
 
     Raises:
-        InputError: training diverged; the state is then of no use.
+        InputError: training diverged; the state is then unusable.
     """
     train = digits.train.to(state.compute.device)
     while state.epoch < config.epochs:
@@ -172,8 +174,8 @@ def fit(
 def _refuse_divergence(epoch: int, loss: float, config: TrainConfig) -> None:
     if not math.isfinite(loss):
         raise InputError(
-            f"training diverged in epoch {epoch}: its loss is {loss}, expected a number; --lr "
-            f"{config.lr:g} is too large, try --lr 0.01"
+            f"training diverged in epoch {epoch}: its loss is {loss}, expected a finite number; "
+            f"--lr {config.lr:g} is too large, try --lr 0.01"
         )
 
 
@@ -187,7 +189,7 @@ def _train_epoch(
     """Return the epoch's mean loss in nats and its accuracy in per cent."""
     indices = _visits(state, config)
     view = _view(state, config, world)
-    # Summed on the device: reading a value each step would make a GPU wait for every one.
+    # Summed on the device: reading a value in every step would make a GPU wait.
     right = torch.zeros((), device=state.compute.device)
     seen = torch.zeros_like(state.losses)
     state.net.train()
@@ -207,7 +209,7 @@ def _train_epoch(
 
 
 def _visits(state: State, config: TrainConfig) -> Tensor:
-    """Return the indices of the digits that the next epoch sees, in their order."""
+    """Return the indices of the digits that the next epoch uses, in training order."""
     shuffled = order(len(state.losses), seed=config.seed, epoch=state.epoch)
     shuffled = shuffled.to(state.losses.device)
     seen = count(config, len(shuffled), state.epoch)
@@ -216,7 +218,7 @@ def _visits(state: State, config: TrainConfig) -> Tensor:
 
 
 def _view(state: State, config: TrainConfig, world: World) -> Callable[[Tensor], Tensor]:
-    """Return how the next epoch sees a batch of pixels: moved, lit and normalised."""
+    """Return the next epoch's function from pixels to net input: move, light, normalise."""
     epoch = state.epoch
     moves, lights = (
         torch.Generator().manual_seed(derive(config.seed, stream, epoch, *world.stream))
@@ -235,11 +237,11 @@ def _view(state: State, config: TrainConfig, world: World) -> Callable[[Tensor],
 def _step(
     state: State, config: TrainConfig, x: Tensor, y: Tensor, mean: Callable[[Tensor], Tensor]
 ) -> tuple[Tensor, Tensor]:
-    """Take one optimiser step; return each digit's loss and the number of right answers."""
+    """Take one optimiser step; return each digit's loss and the number of correct answers."""
     x = x.contiguous(memory_format=state.compute.memory_format)
     with state.compute.autocast():
         logits = state.model(x)
-    # The loss in fp32: a softmax over bf16 logits would round away small gradients.
+    # The loss is in fp32; a softmax over bf16 logits would round small gradients to zero.
     losses = functional.cross_entropy(
         logits.float(), y, reduction="none", label_smoothing=config.label_smoothing
     )
@@ -259,5 +261,5 @@ def _validate(net: Net, digits: Digits, world: World) -> Report | None:
 
 
 def _cuda(compute: Compute) -> list[torch.device]:
-    """Return the devices whose random state must be put back; forking the CPU's is implied."""
+    """Return the devices whose random state must be restored; the CPU's always is."""
     return [compute.device] if compute.device.type == "cuda" else []

@@ -8,20 +8,20 @@ from torch.optim import Adam, Optimizer
 
 from tinydigits.train.config import TrainConfig
 
-# Newton-Schulz iteration x -> a x + b x³ + c x⁵ on singular values: these coefficients (Jordan et
-# al. 2024) rise fastest from 0 and end within 0.7 and 1.2, which is near enough to 1.
+# Newton-Schulz iteration x -> a x + b x³ + c x⁵ on singular values. With these coefficients (Jordan
+# et al. 2024) values rise fastest from 0 and end between 0.7 and 1.2, which is close enough to 1.
 A, B, C = 3.4445, -4.7750, 2.0315
 ITERATIONS = 5
 
 
 def optimizers_for(net: nn.Module, config: TrainConfig) -> list[Optimizer]:
-    """Return the optimisers that together adjust all of the net's parameters, by ``config``."""
+    """Return the optimisers in ``config`` that together update all of the net's parameters."""
     parameters = list(net.parameters())
     if config.optimizer == "adam":
         return [_adam(parameters, config)]
     kernels = [each for each in parameters if each.ndim == 4]
     rest = [each for each in parameters if each.ndim != 4]
-    # Adam's usual memory of squared gradients, a thousand steps, is longer than a short training.
+    # Adam usually averages squared gradients over a thousand steps, more than a short run has.
     return [Muon(kernels, lr=config.muon_lr), _adam(rest, config, memory=0.99)]
 
 
@@ -36,12 +36,12 @@ def _adam(parameters: list[nn.Parameter], config: TrainConfig, memory: float = 0
 
 
 class Muon(Optimizer):
-    """Nesterov momentum, orthogonalised: every step turns each kernel in all directions alike.
+    """Muon: Nesterov momentum, orthogonalised, so each step is equally large in all directions.
 
     A kernel (out, in, height, width) is a matrix (out, in * height * width). Its momentum U S Vᵀ is
-    replaced by U Vᵀ, times sqrt(max(1, rows / columns)), so that directions that gradients rarely
-    take are learned as fast as the others. Keller Jordan et al., "Muon: an optimizer for hidden
-    layers in neural networks", 2024.
+    replaced by U Vᵀ, times sqrt(max(1, rows / columns)). Rare gradient directions are thus learned
+    as fast as common ones. Source: Keller Jordan et al., "Muon: an optimizer for hidden layers in
+    neural networks", 2024.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Adjust the kernels by their gradients; there is no closure to give."""
+        """Update the kernels from their gradients; a ``closure`` is not supported."""
         assert closure is None
         for group in self.param_groups:
             kernels, decay = group["params"], group["momentum"]
             gradients = [kernel.grad for kernel in kernels]
             means = [self._mean(kernel) for kernel in kernels]
-            # All kernels in one call each: calls cost more than arithmetic on so few numbers.
+            # One call for all kernels: for so few numbers, calls cost more than arithmetic.
             torch._foreach_mul_(means, decay)
             torch._foreach_add_(means, gradients)
             ahead = torch._foreach_mul(means, decay)
@@ -78,17 +78,17 @@ class Muon(Optimizer):
 
 
 def orthogonalise(matrices: list[Tensor]) -> list[Tensor]:
-    """Return about U Vᵀ for each matrix U S Vᵀ: singular values brought to between 0.7 and 1.2.
+    """Return approximately U Vᵀ for each matrix U S Vᵀ, with singular values from 0.7 to 1.2.
 
-    Those below about 1 % of a matrix's Frobenius norm stay smaller. The matrices may differ in
-    shape: in one batch, filled up with zeros, they cost half of what they do one by one.
+    Singular values below about 1 % of a matrix's Frobenius norm stay smaller. The matrices may
+    differ in shape; padded with zeros to one batch, they take half the time of one after another.
     """
     shapes = [matrix.shape for matrix in matrices]
     rows, columns = (max(sizes) for sizes in zip(*shapes, strict=True))
     x = matrices[0].new_zeros(len(matrices), rows, columns)
     for filled, matrix in zip(x, matrices, strict=True):
         filled[: matrix.shape[0], : matrix.shape[1]] = matrix
-    # No singular value may be above 1, where the iteration diverges.
+    # The iteration diverges for singular values above 1.
     x = x / (x.flatten(1).norm(dim=1).view(-1, 1, 1) + 1e-7)
     for _ in range(ITERATIONS):
         square = x @ x.mT

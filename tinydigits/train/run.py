@@ -1,4 +1,4 @@
-"""One training run, from the digits to the report: what ``python train.py`` does."""
+"""A complete training run, from the digits to the report: the ``tinydigits train`` command."""
 
 import json
 import sys
@@ -31,16 +31,15 @@ from tinydigits.train.loop import EpochResult, State, fit, start
 def train(
     config: TrainConfig, *, data_dir: Path, out: Path, resume: bool, log_dir: Path | None = None
 ) -> None:
-    """Train, keep checkpoints and write the report under ``out``.
+    """Train a net; write checkpoints and the report to ``out``.
 
-    The test digits are looked at once, after the last epoch, by the last net. Of several processes
-    that torchrun started, the first one downloads, prints and writes; where one has died and all
-    were started again, they go on with the run as if told to resume. TensorBoard's events go to
-    ``log_dir``, where there is one.
+    The test digits are read once, after the last epoch, by the last net. With several processes
+    under torchrun, the first one downloads, prints and writes. If torchrun restarts them after a
+    crash, they resume the run. TensorBoard events go to ``log_dir`` if it is given.
 
     Raises:
         InputError: the options, the data, the run to resume, ``out`` or ``log_dir`` cannot be used,
-            or another run is writing to ``out``.
+            training diverged, or another run is writing to ``out``.
     """
     with distributed.join() as world:
         compute = hardware.choose(config.device, config.precision)
@@ -56,7 +55,11 @@ def train(
 
 
 def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
-    """Go the whole way once with a single batch, in a folder that is then removed."""
+    """Run every step of ``train`` with a single batch, in a temporary folder; return the report.
+
+    Raises:
+        InputError: the options or the data cannot be used.
+    """
     compute = hardware.choose(config.device, config.precision)
     size = config.batch_size
     dataset = load_dataset(config.data, data_dir, synthetic_counts=(size, size))
@@ -65,7 +68,7 @@ def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
     once = replace(config, epochs=1, val=0)
     with tempfile.TemporaryDirectory() as folder:
         tested = train_on(one_batch, once, compute, out=Path(folder), resume=False)
-    print("dry run: one batch went all the way, nothing was kept")
+    print("dry run: one batch passed every step, nothing was kept")
     return tested
 
 
@@ -79,7 +82,11 @@ def train_on(
     log_dir: Path | None = None,
     world: World = ALONE,
 ) -> Report:
-    """Train on digits at hand, as the first process; return the test figures."""
+    """Train on a loaded dataset, as the first process; return the report on the test digits.
+
+    Raises:
+        InputError: as for ``train``.
+    """
     digits = split(dataset.train, config)
     origin = Origin(config, dataset.name, dataset.warning)
     state = start(config, len(digits.train), compute, world=world)
@@ -94,7 +101,7 @@ def train_on(
             print(_line(result, best), flush=True)
         model = out / FINAL / f"model_epoch_{state.epoch - 1}.pth"
         checkpoint.save_model(model, state, origin)
-        # The file is tested, not the net in memory: it is what others will load.
+        # Test the file, not the net in memory: users load the file.
         net = load_net(model)
         tested = report(infer(net, dataset.test.images), dataset.test.labels)
         _finish(out, state, origin, tested, world)
@@ -104,10 +111,10 @@ def train_on(
 
 @contextmanager
 def events(directory: Path | None, *, is_resumed: bool) -> Iterator[Callable[[EpochResult], None]]:
-    """Yield what writes a result to ``directory``; without one, what does nothing.
+    """Yield a function that writes a result to ``directory``; without one, it does nothing.
 
-    Of a resumed run all epochs are to be written again: TensorBoard then shows these only, and what
-    a crash kept from being written is there.
+    A resumed run must write all its epochs again. TensorBoard then shows only these, including any
+    epoch that a crash left unwritten.
 
     Raises:
         InputError: tensorboard is not installed, or the folder cannot be written.
@@ -147,18 +154,18 @@ def _scalars(result: EpochResult) -> dict[str, float]:
 def _kept(
     state: State, digits: Split, origin: Origin, out: Path, world: World
 ) -> Iterator[tuple[EpochResult, bool]]:
-    """Train, and yield each epoch once it is saved, and whether it is the best so far."""
+    """Train; save each epoch, then yield its result and whether it is the best so far."""
     bar = partial(tqdm, desc="training", unit="batch", leave=False, disable=None)
     try:
         for result in fit(state, digits, origin.config, world=world, progress=bar):
             yield result, _keep(out, state, origin)
     except KeyboardInterrupt:
-        print(f"\nstopped after {state.epoch} epochs; add --resume to go on", file=sys.stderr)
+        print(f"\nstopped after {state.epoch} epochs; add --resume to continue", file=sys.stderr)
         raise
 
 
 def follow(dataset: Dataset, config: TrainConfig, compute: hardware.Compute, world: World) -> None:
-    """Train beside the first process, which says where to go on."""
+    """Train as one of the other processes; the first process sends the state to resume from."""
     digits = split(dataset.train, config)
     state = start(config, len(digits.train), compute, world=world)
     _go_on(state, world.from_first(None))
@@ -176,13 +183,13 @@ def _prepare(
 ) -> None:
     _go_on(state, world.from_first(earlier))
     if earlier:
-        print(f"going on after {state.epoch} epochs from {out / LAST}")
+        print(f"resuming after {state.epoch} epochs from {out / LAST}")
         return
     moved_to = checkpoint.set_aside(out)
     if moved_to:
         print(f"the earlier run in {out} is now in {moved_to}")
-    # Before the first step, so that a run killed in its first epoch can be resumed too, and an
-    # --out that cannot be written shows at once.
+    # Saved before the first step, so a run killed in its first epoch can be resumed and an
+    # unwritable --out fails at once.
     checkpoint.save_last(out, state, origin)
 
 
@@ -202,7 +209,10 @@ def _announce(dataset: Dataset, digits: Split, state: State, world: World) -> No
 
 
 def _keep(out: Path, state: State, origin: Origin) -> bool:
-    """Save the state, and the net too where it is the best so far on the held-out digits."""
+    """Save the state, and the net if it is the best so far; return whether it is.
+
+    The best net has the highest accuracy on the held-out digits.
+    """
     accuracies = [result.validation_accuracy or 0.0 for result in state.history]
     best = accuracies[-1] > max(accuracies[:-1], default=0.0)
     if best:
