@@ -1,4 +1,4 @@
-"""Door: ``from model import Net``; ``python model.py`` prints the layer table and the checks."""
+"""Entry point: ``from model import Net``; ``python model.py`` prints the layer table and checks."""
 
 import sys
 

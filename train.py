@@ -1,4 +1,4 @@
-"""Door: ``python train.py`` is ``tinydigits train``, from a clone that is not installed."""
+"""Entry point: ``python train.py`` runs ``tinydigits train`` from a clone, without installation."""
 
 import sys
 

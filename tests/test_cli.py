@@ -1,4 +1,4 @@
-"""The command line: one clear line and exit code 2 for whatever is wrong."""
+"""The command line: one clear line and exit code 2 for every error."""
 
 import resource
 import subprocess
@@ -85,7 +85,7 @@ def test_bf16_is_refused_where_the_processor_lacks_it(
     [
         ("train-images-idx3-ubyte", b"", "it holds 0 bytes; expected"),
         ("train-images-idx3-ubyte.gz", b"<html>", "Not a gzipped file"),
-        ("MNIST", b"", "none of 1 mirrors gives it"),
+        ("MNIST", b"", "none of the 1 mirrors provides it"),
     ],
 )
 def test_damaged_data_gets_one_line(
@@ -121,7 +121,7 @@ def test_dry_run_goes_all_the_way_and_keeps_nothing(
 ) -> None:
     assert main(["train", "--data", "synthetic", "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "dry run: one batch went all the way, nothing was kept"
+        "dry run: one batch passed every step, nothing was kept"
     )
     assert list(tmp_path.iterdir()) == []
 

@@ -47,7 +47,7 @@ def test_a_second_run_into_the_same_folder_stops_at_once(tmp_path: Path) -> None
         second = start_training(tmp_path, "anew")
         _, told = second.communicate(timeout=60)
         assert "another run is writing to" in told
-        assert "wait until it has ended, or give another --out" in told
+        assert "wait until it ends, or give another --out" in told
         assert second.returncode != 0
         assert not list(tmp_path.glob("previous-*"))
     finally:

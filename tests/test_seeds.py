@@ -51,19 +51,19 @@ def test_a_list_of_seeds_is_read(text: str, seeds: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "--seeds  holds '', expected seeds such as 0-99 or 0,3,7-9"),
-        ("1,,2", "--seeds 1,,2 holds ''"),
-        ("-3", "--seeds -3 holds '-3'"),
-        ("0--3", "holds '0--3'"),
-        ("1.5", "holds '1.5'"),
-        ("all", "holds 'all'"),
-        ("²", "holds '²'"),
-        ("9-7", "--seeds 9-7 goes down from 9 to 7: give 7-9"),
+        ("", "--seeds  contains '': expected seeds such as 0-99 or 0,3,7-9"),
+        ("1,,2", "--seeds 1,,2 contains ''"),
+        ("-3", "--seeds -3 contains '-3'"),
+        ("0--3", "contains '0--3'"),
+        ("1.5", "contains '1.5'"),
+        ("all", "contains 'all'"),
+        ("²", "contains '²'"),
+        ("9-7", "--seeds 9-7 counts down from 9 to 7: give 7-9"),
         ("0,3,0", "--seeds 0,3,0 lists a seed twice"),
         ("0-5,3", "--seeds 0-5,3 lists a seed twice"),
         ("0-100000", "--seeds 0-100000 lists more than 100,000 seeds: give fewer"),
         ("0-999999999999999999", "lists more than 100,000 seeds"),
-        (f"0-{'9' * 5000}", "holds '0-999"),
+        (f"0-{'9' * 5000}", "contains '0-999"),
     ],
 )
 def test_a_wrong_list_of_seeds_is_refused(text: str, message: str) -> None:

@@ -1,7 +1,7 @@
 """tinydigits: a handwritten-digit recogniser with 13,034 parameters.
 
-The public names are imported when they are first used, so that ``tinydigits --help`` answers
-without waiting for PyTorch; ``__init__.pyi`` lists them, here and in each folder.
+Public names are imported on first use, so ``tinydigits --help`` does not wait for PyTorch. The
+``__init__.pyi`` of each folder lists them.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-"""``python -m tinydigits`` is ``tinydigits``."""
+"""Entry point: ``python -m tinydigits`` is the same as ``tinydigits``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""From arguments to a subcommand with its options, or to one line that says what is wrong."""
+"""Parse arguments into a subcommand with its options, or into a one-line error."""
 
 import io
 import re
@@ -15,16 +15,16 @@ class Runnable(Protocol):
     """A subcommand with its options."""
 
     def run(self) -> int | None:
-        """Run it and return the exit code; None is 0."""
+        """Run the subcommand and return its exit code; None means 0."""
         ...
 
 
 def parse(commands: Any, arguments: list[str]) -> Runnable:
-    """Return the subcommand that the arguments name, one of the union ``commands``.
+    """Return the subcommand named by the arguments, one of the union ``commands``.
 
     Raises:
-        InputError: they name none, or give it options that it does not take.
-        SystemExit: they ask for help, which is then printed.
+        InputError: the arguments name no subcommand, or an option is unknown or invalid.
+        SystemExit: the arguments include ``--help``; the help has been printed.
     """
     complaint = io.StringIO()
     try:
@@ -43,7 +43,7 @@ def parse(commands: Any, arguments: list[str]) -> Runnable:
 
 
 def _with_recipe(arguments: list[str]) -> list[str]:
-    """Put the options of the recipe that is named last, if any, before the others, which win."""
+    """Insert the last named recipe's options before all others, so that the others override it."""
     command, rest = arguments[:1], arguments[1:]
     if command not in (["train"], ["study"]):
         return arguments
@@ -56,9 +56,9 @@ def _with_recipe(arguments: list[str]) -> list[str]:
 
 
 def _one_line(box: str) -> str:
-    """Return tyro's framed message as one line, without title, frame, colours and option help."""
+    """Return tyro's framed message as one line, without title, frame, colours and help texts."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", box)
-    # The frame is drawn with line characters, or not at all where the terminal has none.
+    # The frame consists of line characters; terminals without them get no frame.
     _title, *lines = [line for line in (line.strip(" │") for line in text.splitlines()) if line]
     inside = "\n".join(line for line in lines if not line.startswith("╰"))
     sections = [" ".join(section.split()) for section in re.split(r"(?m)^[─-]{4,}$", inside)]

@@ -1,6 +1,6 @@
-"""The command line: one subcommand is one class of options and one call.
+"""The command line: each subcommand is one dataclass of options and one call.
 
-PyTorch is imported by the call, not here, so that ``--help`` and wrong options answer at once.
+PyTorch is imported inside the call, so ``--help`` and errors in options appear at once.
 """
 
 import os
@@ -21,28 +21,27 @@ from tinydigits.seeds import parse_seeds
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.recipes import Recipe
 
-# Options that several subcommands share.
 Model = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME|PATH",
-        help="A shipped net's name or a checkpoint; for evaluate and serve also an exported .onnx.",
+        help="Built-in net or checkpoint file; evaluate and serve also accept an exported .onnx.",
     ),
 ]
-Json = Annotated[bool, tyro.conf.arg(help="Print JSON: one object, or one a line for predict.")]
-Damage = Annotated[bool, tyro.conf.arg(help="Also measure the accuracy under 15 kinds of damage.")]
+Json = Annotated[bool, tyro.conf.arg(help="Print a JSON object; predict prints one per picture.")]
+Damage = Annotated[bool, tyro.conf.arg(help="Also measure accuracy under 15 kinds of damage.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _OnMnist:
     data_dir: Path = field(default_factory=mnist_folder)
-    """Folder of the MNIST files; $TINYDIGITS_DATA names it too."""
+    """Folder of the MNIST files; $TINYDIGITS_DATA sets the default."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Trains(_OnMnist):
     recipe: Recipe = "classic"
-    """What to train for; options given beside it change it."""
+    """Named set of training options; other options override it."""
     config: Annotated[TrainConfig, tyro.conf.arg(name="")] = field(default_factory=TrainConfig)
 
 
@@ -50,31 +49,31 @@ class _Trains(_OnMnist):
 class _Exports(_OnMnist):
     model: tyro.conf.Positional[Model]
     out: tyro.conf.Positional[Path]
-    """File to write; for safetensors, the folder."""
+    """File to write; for safetensors, a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Quantises(_Exports):
     int8: bool = False
-    """Integers of 8 bits instead of floats, calibrated on training digits."""
+    """Use 8-bit integers instead of floats, calibrated on training digits."""
 
 
 @dataclass(frozen=True)
 class Train(_Trains):
-    """Train the net and write checkpoints, curves and a report."""
+    """Train a net and write checkpoints, curves and a report."""
 
     out: Path = Path("checkpoints")
-    """Folder to write to; an earlier run in it is moved to previous-N inside."""
+    """Folder to write to; an earlier run there moves to its subfolder previous-N."""
     resume: bool = False
-    """Go on with the run in --out, after its last whole epoch."""
+    """Continue the run in --out after its last complete epoch."""
     log_dir: Path | None = None
-    """Folder for TensorBoard's events: the curves, while the run goes on."""
+    """Folder for TensorBoard events, updated after every epoch."""
     dry_run: bool = False
-    """Try everything with a single batch and keep nothing."""
+    """Test every step with a single batch and keep nothing."""
 
     def __post_init__(self) -> None:
         if self.dry_run and self.resume:
-            raise InputError("--dry-run and --resume exclude each other: leave out one of the two")
+            raise InputError("--dry-run cannot be combined with --resume: leave out one of the two")
 
     def run(self) -> None:
         from tinydigits.train.run import train, try_out
@@ -93,14 +92,14 @@ class Train(_Trains):
 
 @dataclass(frozen=True)
 class Predict:
-    """Name the digit in each picture: what is dark on light paper, or light on dark."""
+    """Recognise the digit in each picture, whether dark on light or light on dark."""
 
     pictures: tyro.conf.Positional[tuple[str, ...]]
-    """Files, folders, patterns such as 'scans/*.png', or - for standard input."""
+    """Files, folders or patterns such as 'scans/*.png'; - reads standard input."""
     model: Model = DEFAULT
     json: Json = False
     save_inputs: Path | None = None
-    """Folder for what the net saw of each picture, 28x28 pixels."""
+    """Folder for the 28x28-pixel net input made from each picture."""
 
     def run(self) -> int:
         from tinydigits.reading.command import read
@@ -110,11 +109,10 @@ class Predict:
 
 @dataclass(frozen=True)
 class Evaluate(_OnMnist):
-    """Tell how good a net is: accuracy with its interval, confusion, calibration."""
+    """Measure a net's accuracy, with a confidence interval, confusion matrix and calibration."""
 
     digits: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Nothing for MNIST's test digits; two IDX files, images and labels; or a folder of pictures in
-    sub-folders 0 to 9."""
+    """IDX images and labels, or a folder with subfolders 0 to 9; by default MNIST's test digits."""
     model: Model = DEFAULT
     json: Json = False
     plots: Path | None = None
@@ -136,31 +134,29 @@ class Evaluate(_OnMnist):
 
 @dataclass(frozen=True)
 class Study(_Trains):
-    """Train many seeds of one recipe: a line for each, then mean, spread and interval.
+    """Train many seeds of one recipe and report mean, standard deviation and confidence interval.
 
-    The same command goes on where it was stopped, and with more seeds it adds them.
+    Run the same command again to continue a stopped study; list more seeds to add them.
     """
 
     seeds: str
-    """Which seeds to train, such as 0-99 or 0,3,7-9."""
+    """Seeds to train, such as 0-99 or 0,3,7-9."""
     out: Path
-    """Folder to write to: config.json, environment.json, and a line a seed in runs.jsonl."""
+    """Folder for config.json, environment.json and runs.jsonl, which has one line per seed."""
     workers: int | None = None
-    """Processes to train in, one thread each; as many as there are cores where not given."""
+    """Training processes, one thread each; by default one per core."""
     dask: str | None = None
-    """Address of a Dask scheduler whose workers train instead, such as tcp://127.0.0.1:8786."""
+    """Address of a Dask scheduler, such as tcp://127.0.0.1:8786; its workers do the training."""
     corruptions: Damage = False
 
     def __post_init__(self) -> None:
         parse_seeds(self.seeds)
         if self.config.seed != TrainConfig.seed:
             raise InputError(
-                f"--seed {self.config.seed} is for a single run: name the seeds of a study with "
-                "--seeds alone"
+                f"--seed {self.config.seed} is for a single run: give a study's seeds as --seeds"
             )
         if self.workers is not None and (self.workers < 1 or self.dask is not None):
-            expected = "but must be at least 1, and left out with --dask"
-            raise InputError(f"--workers is {self.workers}, {expected}")
+            raise InputError(f"--workers is {self.workers}: expected at least 1, and no --dask")
 
     def run(self) -> None:
         from tinydigits.study.command import study
@@ -178,12 +174,12 @@ class Study(_Trains):
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare two studies seed by seed: difference, interval, p-value, seeds needed for more."""
+    """Compare two studies seed by seed: difference, interval, p-value and seeds needed."""
 
     a: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="A")]
-    """Folder of the study to compare with."""
+    """Folder of the baseline study."""
     b: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="B")]
-    """Folder of the other study."""
+    """Folder of the study to compare with it."""
     json: Json = False
 
     def run(self) -> None:
@@ -204,7 +200,7 @@ class Onnx(_Quantises):
 
 @dataclass(frozen=True)
 class C(_Quantises):
-    """Write a C99 header that needs no library and allocates no memory."""
+    """Write a C99 header; it needs no library and allocates no memory."""
 
     def run(self) -> None:
         from tinydigits.export.command import to_c
@@ -214,7 +210,7 @@ class C(_Quantises):
 
 @dataclass(frozen=True)
 class Html(_Exports):
-    """Write one page to draw digits on, which works by a double click and without a network."""
+    """Write a web page that reads the digits drawn on it, in one file that works offline."""
 
     def run(self) -> None:
         from tinydigits.export.command import to_html
@@ -224,7 +220,7 @@ class Html(_Exports):
 
 @dataclass(frozen=True)
 class Safetensors(_Exports):
-    """Write a folder in Hugging Face's layout: weights, configuration and model card."""
+    """Write a folder in Hugging Face layout: weights, configuration and model card."""
 
     def run(self) -> None:
         from tinydigits.export.command import to_safetensors
@@ -234,7 +230,7 @@ class Safetensors(_Exports):
 
 @dataclass(frozen=True)
 class Export:
-    """Write a trained net for other places, and compare what was written with it."""
+    """Export a trained net to another format and check the export against the net."""
 
     form: Annotated[Onnx | C | Html | Safetensors, tyro.conf.arg(name="")]
 
@@ -244,15 +240,15 @@ class Export:
 
 @dataclass(frozen=True)
 class Serve:
-    """Answer over HTTP: a page to draw on, an API at /docs, metrics."""
+    """Serve predictions over HTTP: a page to draw on, an API documented at /docs, metrics."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 is every one that this machine has."""
+    """Address to listen on; 0.0.0.0 listens on all addresses of this machine."""
     port: int = 8000
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 picks a free port."""
     model: Model = DEFAULT
     workers: int = 1
-    """Processes that answer, each on one core."""
+    """Server processes, one core each."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -269,7 +265,7 @@ class Serve:
 
 @dataclass(frozen=True)
 class Verify:
-    """Print the layer table and the architecture checks; exit with 1 where one fails."""
+    """Print the layer table and the architecture checks; exit with 1 if a check fails."""
 
     def run(self) -> int:
         from tinydigits.net.command import verify
@@ -283,8 +279,8 @@ Command = Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``tinydigits`` and return its exit code.
 
-    0: done. 1: an architecture check failed, or some pictures could not be answered. 2: a wrong
-    input, explained in one line on standard error. 130: Ctrl-C. 141: nobody reads the output.
+    0: success. 1: an architecture check failed, or some pictures got no answer. 2: invalid input,
+    explained in one line on standard error. 130: Ctrl-C. 141: the reader closed the output.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:

@@ -1,4 +1,4 @@
-"""What goes wrong because of what the user gave."""
+"""Errors caused by the user's input, and how the command line reports them."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,14 +6,14 @@ from contextlib import contextmanager
 
 
 class InputError(Exception):
-    """A wrong input: the message says what was found, what was expected and what to type.
+    """The user's input is wrong; the message says what was found, expected, and what to type next.
 
-    The command line prints it as one line on standard error and exits with 2.
+    The command line prints the message as one line on standard error and exits with code 2.
     """
 
 
-class NoDigit(InputError):  # noqa: N818 - it is an answer as much as an error
-    """A picture holds no single digit; the message says what is there instead."""
+class NoDigit(InputError):  # noqa: N818 - as much an answer as an error
+    """A picture does not hold exactly one digit; the message says what was found instead."""
 
 
 class SeveralDigits(NoDigit):
@@ -22,7 +22,7 @@ class SeveralDigits(NoDigit):
 
 @contextmanager
 def extra(name: str, wanted: str) -> Iterator[None]:
-    """Explain a failed import in the block: ``wanted`` needs an extra of this package.
+    """Turn a failed import inside the block into a hint: ``wanted`` needs the extra ``name``.
 
     Raises:
         InputError: an import failed.
@@ -37,13 +37,13 @@ def extra(name: str, wanted: str) -> Iterator[None]:
 
 
 def warn(message: str | None) -> None:
-    """Print one line of warning on standard error, where there is something to warn of."""
+    """Print a warning as one line on standard error; do nothing if ``message`` is empty or None."""
     if message:
         print(f"warning: {message}", file=sys.stderr)
 
 
 def exit_code(run: Callable[[], int | None]) -> int:
-    """Run a command; return its exit code, or 2 where an input is wrong, told in one line."""
+    """Run a command and return its exit code; print an InputError as one line and return 2."""
     try:
         return run() or 0
     except InputError as error:

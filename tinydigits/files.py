@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Reading files, and writing them whole or not at all."""
 
 import json
 import os
@@ -12,29 +12,29 @@ from filelock import FileLock, Timeout
 
 from tinydigits.errors import InputError
 
-PART = ".part"  # ends the names of files that are not whole yet
+PART = ".part"  # suffix of unfinished files
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return what a file holds.
+    """Return a file's content.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; give a file") from error
+        raise InputError(f"cannot read {path}: {error.strerror}; give a readable file") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` to ``path`` so that no reader and no crash ever sees half of it.
+    """Write ``content`` to ``path`` in one step; neither a reader nor a crash sees half of it.
 
-    The bytes go to a hidden temporary file of the same folder, reach the disk, and take the name in
-    one step; an older file of that name stays whole until then. Missing folders are made.
+    The bytes go to a hidden temporary file in the same folder and are flushed to disk. The file is
+    then renamed; an existing file at ``path`` stays whole until then. Missing folders are created.
 
     Raises:
-        InputError: the folder cannot be written or the disk is full; nothing is left behind.
+        InputError: the folder cannot be written or the disk is full; no partial file remains.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,23 +54,23 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` as indented JSON, the way ``write_atomically`` does.
+    """Write ``content`` as indented JSON with ``write_atomically``.
 
     Raises:
-        InputError: as there.
+        InputError: as for ``write_atomically``.
     """
     write_atomically(path, f"{json.dumps(content, indent=1)}\n".encode())
 
 
 @contextmanager
 def sole_writer(directory: Path) -> Iterator[None]:
-    """Keep other runs from writing to a folder, which is made where it is missing.
+    """Lock a folder against other runs; create the folder if it is missing.
 
-    The system drops the lock when the process ends, however it ends; what a killed writer had begun
-    to write is removed.
+    The system releases the lock when the process ends, even after a crash. Unfinished files of a
+    killed writer are removed.
 
     Raises:
-        InputError: another run writes to it, or it cannot be written.
+        InputError: another run is writing to the folder, or it cannot be written.
     """
     lock = FileLock(directory / ".lock", blocking=False)
     try:
@@ -78,13 +78,13 @@ def sole_writer(directory: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout:
         raise InputError(
-            f"another run is writing to {directory}: wait until it has ended, or give another --out"
+            f"another run is writing to {directory}: wait until it ends, or give another --out"
         ) from None
     except OSError as error:
         raise _unwritable(directory, error) from error
     try:
-        for begun in directory.rglob(f".*{PART}"):
-            begun.unlink()
+        for unfinished in directory.rglob(f".*{PART}"):
+            unfinished.unlink()
         yield
     finally:
         lock.release()
@@ -93,12 +93,12 @@ def sole_writer(directory: Path) -> Iterator[None]:
 def _unwritable(path: Path, error: OSError) -> InputError:
     reason = error.strerror or error
     return InputError(
-        f"cannot write {path}: {reason}; give a folder that can be written and has room"
+        f"cannot write {path}: {reason}; give a writable folder with enough free space"
     )
 
 
 def _umask() -> int:
-    # mkstemp makes files for their owner only; a result file deserves the rights of any other.
+    # mkstemp creates files that only their owner can read; results get the usual permissions.
     # The mask can only be read by setting it.
     mask = os.umask(0)
     os.umask(mask)
