@@ -55,5 +55,5 @@ def test_folded_net_is_seven_convolutions() -> None:
 def test_a_broken_net_is_refused(name: str, value: float) -> None:
     net = Net()
     net.state_dict()[name].view(-1)[0] = value
-    with pytest.raises(InputError, match=re.escape(f"the net's {name} holds numbers that are not")):
+    with pytest.raises(InputError, match=re.escape(f"the net's {name} contains numbers that")):
         fold(net)

@@ -46,7 +46,7 @@ def test_folder_has_what_hugging_face_reads(files: dict[str, bytes], drawn: Data
 def test_card_quotes_the_study_of_a_recipe_only(drawn: Dataset, tmp_path: Path) -> None:
     tested = report(infer(load(), drawn.test.images), drawn.test.labels)
     study = studies()["best"]
-    quoted = f"Recipe `best`, {study.n} seeds of which this net is the first"
+    quoted = f"Recipe `best`, {study.n} seeds, of which this net is the first"
     assert quoted in folder(source_of("best"), tested, "x")["README.md"].decode()
     copy = tmp_path / "best.pth"
     copy.write_bytes((WEIGHTS / "best.pth").read_bytes())

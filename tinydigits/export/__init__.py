@@ -1,4 +1,4 @@
-"""Exports: the trained net as ONNX, C, a web page and safetensors, each compared with the net."""
+"""Exports: a trained net as ONNX, C, a web page or safetensors, each compared with the net."""
 
 import lazy_loader
 

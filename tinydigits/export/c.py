@@ -1,7 +1,7 @@
-"""C: one C99 header that holds the net, in floats or in integers only.
+"""C: one C99 header with the net, in floats or in integers only.
 
-Two convolutions and the maximum after them go row by row, so that no whole picture between them is
-kept. The parts of the header lie in ``c_parts/``; here they get their numbers.
+Two convolutions and the maximum after them run row by row, so no whole picture between them is
+stored. The parts of the header are in ``c_parts/``; this module fills in the numbers.
 """
 
 import re
@@ -23,16 +23,16 @@ from tinydigits.net.model import Net
 
 PARTS = Path(__file__).parent / "c_parts"
 GOLDEN = 16  # pictures in the self-test
-TOLERANCE = "1e-3f"  # of float logits: compilers order sums as they like
-WIDTH = 100  # of a line
+TOLERANCE = "1e-3f"  # of float logits: compilers order sums differently
+WIDTH = 100  # characters a line
 
 
 def in_floats(layers: list[Convolution], logits: Numbers, sha256: str) -> str:
-    """Return the header of a float net whose logits for ``golden()`` are (16, 10)."""
+    """Return the header of a float net with ``logits`` (16, 10) for the pictures of ``golden``."""
     arrays, rows = list[str](), list[str]()
     for number, layer in enumerate(layers, 1):
         arrays += [
-            # The outputs last: they are what is computed side by side.
+            # Outputs last: they are computed side by side, as vectors.
             _array("float", f"weight_{number}", layer.weight.transpose(2, 3, 1, 0)),
             _array("float", f"bias_{number}", layer.bias),
         ]
@@ -62,7 +62,7 @@ def in_integers(layers: list[IntegerConvolution], sha256: str) -> str:
         layers=_table(arrays, rows),
         logits=_rows(quantised.logits(layers, golden())),
         tolerance="0",
-        unit="integers, TINYDIGITS_LOGIT_ONE to a float net's 1",
+        unit="integers, TINYDIGITS_LOGIT_ONE times a float net's",
         sha256=sha256,
         option=" --int8",
         defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
@@ -70,7 +70,7 @@ def in_integers(layers: list[IntegerConvolution], sha256: str) -> str:
 
 
 def golden() -> npt.NDArray[np.uint8]:
-    """Return the self-test's pictures, (16, 28, 28): synthetic digits, all black, all white."""
+    """Return the self-test's pictures, uint8 (16, 28, 28): synthetic digits, a black, a white."""
     images, _ = synthetic.draw(GOLDEN - 2, seed=2)
     return np.concatenate([images, np.zeros_like(images[:1]), np.full_like(images[:1], 255)])
 
@@ -141,6 +141,6 @@ def _lines(values: npt.NDArray[Any]) -> str:
 def _literal(value: Any) -> str:
     if not isinstance(value, np.float32):
         return str(value)
-    # Nine digits give every float32 back; C wants a point or an exponent before the f.
+    # Nine digits restore every float32; C requires a point or an exponent before the f.
     text = f"{value:.9g}"
     return text + ("f" if re.search(r"[.e]", text) else ".0f")

@@ -1,6 +1,6 @@
-"""One trained net, written for other places: what ``tinydigits export`` does.
+"""The command ``tinydigits export``: one trained net, written for other programs and devices.
 
-Whatever is written is run at once as its users will run it, and compared with the net.
+Each file is run at once as its users will run it, and compared with the net.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from tinydigits.files import write_atomically
 from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.trained import Source, source_of
 
-CALIBRATION = 2000  # training digits that show how large activations become
-SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # where there is no MNIST
+CALIBRATION = 2000  # training digits that show how large the activations are
+SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # training and test digits if there is no MNIST
 
 
 def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
-    """Write an ONNX file.
+    """Write an ONNX file, int8 with ``integers``, and print its parity with the net.
 
     Raises:
         InputError: there is no such net, ``out`` cannot be written, or onnx is not installed.
@@ -41,7 +41,7 @@ def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
 
 
 def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
-    """Write a C header.
+    """Write a C header, int8 with ``integers``, and print its size and its parity with the net.
 
     Raises:
         InputError: there is no such net, or ``out`` cannot be written.
@@ -64,7 +64,7 @@ def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
 
 
 def to_html(model: str, out: Path, *, data_dir: Path) -> None:
-    """Write a page that reads digits without a network.
+    """Write a page that reads digits offline, and print its parity with the net.
 
     Raises:
         InputError: there is no such net, or ``out`` cannot be written.
@@ -79,15 +79,16 @@ def to_html(model: str, out: Path, *, data_dir: Path) -> None:
 
 
 def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:
-    """Write a folder with the weights, the configuration and a model card.
+    """Write a folder with weights, configuration and model card, and print its parity with the net.
 
     Raises:
-        InputError: there is no such net, ``out`` cannot be written, or safetensors is missing.
+        InputError: there is no such net, ``out`` is a file or cannot be written, or safetensors is
+            not installed.
     """
     from tinydigits.export import safetensors
 
     if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: expected the name of a folder to write to")
+        raise InputError(f"{out} is a file: expected a folder to write to")
     source, dataset = _source_and_digits(model, data_dir)
     logits = infer(source.net, dataset.test.images)
     files = safetensors.folder(source, report(logits, dataset.test.labels), _name(dataset))
@@ -114,7 +115,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _measured(what: str) -> Iterator[None]:
-    """Tell why something could not be measured here; what was written is good without."""
+    """Print why something could not be measured here; the file that was written stays valid."""
     try:
         yield
     except parity.UnmeasuredError as reason:

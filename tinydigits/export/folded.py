@@ -1,8 +1,8 @@
-"""The net as seven convolutions on raw pixels: what every export is made from.
+"""The net as seven convolutions on raw pixels: the basis of every export.
 
-Normalisation and batch normalisation are linear, so that they go into the weights and biases of the
-convolutions beside them; dropout does nothing outside of training. What is left are 12,712 weights
-and 114 biases. The convolutions have no padding, so that folding the normalisation is exact.
+Normalisation and batch normalisation are linear, so they are folded into the weights and biases of
+the adjacent convolutions; dropout does nothing outside training. 12,712 weights and 114 biases
+remain. The convolutions have no padding, so folding the normalisation is exact.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def fold(net: Net) -> list[Convolution]:
     """Return the convolutions that give the net's logits for raw pixels, 0 to 255.
 
     Raises:
-        InputError: the net holds numbers that are not finite, as one that diverged does.
+        InputError: the net contains numbers that are not finite, because its training diverged.
     """
     refuse_broken(net)
     side, folded = SIDE, list[Convolution]()
@@ -48,7 +48,7 @@ def fold(net: Net) -> list[Convolution]:
 def activations(layers: list[Convolution], pixels: Tensor) -> Iterator[Tensor]:
     """Yield each convolution's output, before its pooling, for pixels uint8 (N, 28, 28).
 
-    In float64: whatever order a processor sums in, the results agree when rounded to float32.
+    In float64: in whatever order a processor sums, the results agree when rounded to float32.
     """
     x = pixels.unsqueeze(1).double()
     for layer in layers:
@@ -69,15 +69,15 @@ def logits(layers: list[Convolution], pixels: Tensor) -> Tensor:
 
 
 def refuse_broken(net: Net) -> None:
-    """Refuse a net that would answer nothing.
+    """Reject a net that cannot answer.
 
     Raises:
-        InputError: it holds numbers that are not finite.
+        InputError: it contains numbers that are not finite.
     """
     for name, values in net.state_dict().items():
         if not values.isfinite().all():
             raise InputError(
-                f"the net's {name} holds numbers that are not finite: its training diverged; "
+                f"the net's {name} contains numbers that are not finite: its training diverged; "
                 "give another checkpoint"
             )
 
@@ -98,6 +98,6 @@ def _normalised(layer: Convolution, norm: nn.BatchNorm2d) -> Convolution:
 
 
 def _on_pixels(layer: Convolution) -> Convolution:
-    """Return the first convolution with ``model.normalise`` before it folded in."""
+    """Return the first convolution with the ``net.model.normalise`` before it folded in."""
     weight = layer.weight / (255 * STD)
     return replace(layer, weight=weight, bias=layer.bias - 255 * MEAN * weight.sum(axis=(1, 2, 3)))

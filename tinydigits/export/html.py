@@ -1,7 +1,7 @@
-"""The net as one page: drawing, preprocessing and forward pass, readable by a double click.
+"""The net as one page, opened by a double click: drawing, preparation and forward pass.
 
-The page holds everything and asks for nothing: its policy allows the browser no request, and no
-script or style but its own, which are known by their hashes.
+The page contains everything and requests nothing. Its policy allows the browser no request, and
+only the page's own script and style, which are identified by their hashes.
 """
 
 import base64
@@ -17,7 +17,7 @@ import numpy as np
 from tinydigits.export.layers import Convolution
 
 WEB = Path(__file__).parent.parent / "web"
-SCRIPTS = (  # each may use what those before it define
+SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "ink", "image", "net", "draw", "page",
 )  # fmt: skip
 ICON = (
@@ -28,9 +28,9 @@ ICON = (
 
 
 def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
-    """Return the page, UTF-8, of the net that ``folded.fold`` made ``layers`` of.
+    """Return the page, in UTF-8, for the net with the ``layers`` of ``folded.fold``.
 
-    ``name`` is how the page calls the net; ``allowed`` goes on where its policy ends.
+    ``name`` is the net's name on the page; ``allowed`` is appended to the page's policy.
     """
     style = _compact(_source("style.css"))
     script = '"use strict";\n' + _compact("".join(_source(f"{each}.js") for each in SCRIPTS))
@@ -55,7 +55,7 @@ def _compact(source: str) -> str:
     without_blocks = re.sub(r"^ */\*.*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
     without_comments = re.sub(r"(^| +)//.*$", "", without_blocks, flags=re.MULTILINE)
     lines = re.sub(r"^\s+", "", without_comments, flags=re.MULTILINE)
-    # A statement goes on after these signs; elsewhere the end of a line may be its end.
+    # After these characters a statement continues; elsewhere the end of a line may end it.
     return re.sub(r"(?<=[{(\[,;])\n", "", lines)
 
 
@@ -67,12 +67,12 @@ def _policy(style: str, script: str) -> str:
 
 
 def source_hash(source: str) -> str:
-    """Return the name of a script or style in a content security policy that allows it."""
+    """Return the hash by which a content security policy allows a script or style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()}"
 
 
 def _description(layers: list[Convolution]) -> str:
-    """Return the net as JSON: see web/net.js."""
+    """Return the net as JSON, which web/net.js reads."""
     numbers = [values.ravel() for layer in layers for values in (layer.weight, layer.bias)]
     weights = np.concatenate(numbers).astype("<f4").tobytes()
     shapes = [

@@ -1,4 +1,4 @@
-"""What every export is written from: convolutions on raw pixels. Nothing here needs PyTorch."""
+"""The layers that every export is written from: convolutions, without PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -12,45 +12,46 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Convolution:
-    """A convolution without padding, and what follows it."""
+    """A convolution without padding, and the ReLU and pooling after it."""
 
     weight: Numbers
     """(out, in, kernel, kernel)."""
     bias: Numbers
     """(out,)."""
     side: int
-    """Pixels a side of its output, before pooling."""
+    """Side of its output in pixels, before pooling."""
     relu: bool = False
     pool: Literal["max", "mean"] | None = None
-    """The maximum of every 2x2 pixels, or the mean of all."""
+    """The maximum of every 2x2 pixels, or the mean of all pixels."""
 
 
 @dataclass(frozen=True)
 class IntegerConvolution:
-    """A convolution of integers, and what follows it."""
+    """An integer convolution, and the rescaling and pooling after it."""
 
     weight: npt.NDArray[np.int8]
     """(out, in, kernel, kernel), in units of ``weight_scale``."""
     bias: npt.NDArray[np.int32]
-    """(out,), in units of input scale times weight scale, as the sums are."""
+    """(out,), in units of input scale times weight scale, like the sums."""
     weight_scale: Numbers
-    """(out,)."""
+    """(out,): what one unit of each channel's weights stands for."""
     input_scale: float
+    """What one unit of the input stands for."""
     output_scale: float
     """What one unit of the output stands for."""
     side: int
-    """Pixels a side of its output, before pooling."""
+    """Side of its output in pixels, before pooling."""
     pool: Literal["max", "mean"] | None
-    """The maximum of every 2x2 pixels, or the sum of all: the mean's quarter is in the scale."""
+    """The maximum of every 2x2 pixels, or the sum of all: the next input scale makes it a mean."""
 
     @property
     def factor(self) -> Numbers:
-        """What brings sums to units of the output, (out,)."""
+        """The factor from sums to units of the output, (out,)."""
         return self.input_scale * self.weight_scale / self.output_scale
 
     @property
     def shift(self) -> int:
-        """Bits by which sums times ``multiplier`` are too large."""
+        """Bits by which sums times ``multiplier`` are shifted right."""
         return 30 - math.floor(math.log2(self.factor.max()))
 
     @property

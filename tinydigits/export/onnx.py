@@ -1,8 +1,8 @@
 """ONNX: the folded net as a graph, written node by node.
 
 Input ``pixels``: uint8 (N, 28, 28), 0 to 255, white on black. Output ``logits``: float32 (N, 10).
-Nothing is traced, so that nothing of PyTorch or of the machine is in the file. The opset is an old
-one on purpose: it has all that is needed, and every runtime of the last years reads it.
+Nothing is traced, so the file contains nothing from PyTorch or the machine. The opset is old on
+purpose: it has all that is needed, and every runtime of recent years reads it.
 """
 
 from dataclasses import replace
@@ -22,7 +22,7 @@ OPSET, IR = 13, 8
 
 
 def in_floats(layers: list[Convolution]) -> bytes:
-    """Return the file of a float32 net."""
+    """Return the ONNX file of a float32 net."""
     graph = _Graph()
     x = graph.add("Cast", "pixels", to=TensorProto.FLOAT)
     x = graph.add("Unsqueeze", x, np.array([1]))
@@ -39,10 +39,10 @@ def in_floats(layers: list[Convolution]) -> bytes:
 
 
 def in_integers(layers: list[IntegerConvolution]) -> bytes:
-    """Return the file of an int8 net.
+    """Return the ONNX file of an int8 net.
 
-    Weights are uint8 around 128 here: processors without dot products of bytes add pairs of
-    products in 16 bits, which overflow where activations are unsigned and weights are signed.
+    Its weights are uint8 around 128: processors without dot products of bytes add pairs of products
+    in 16 bits, which overflow if activations are unsigned and weights are signed.
     """
     *inner, last = layers
     graph = _Graph()
@@ -62,7 +62,7 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
         )
         if layer.pool == "max":
             x = graph.max_pool(x)
-    # The mean of 2x2 pixels, times a 1x1 kernel, is the sum over a 2x2 kernel: exact in integers.
+    # A 1x1 kernel on the sum of 2x2 pixels is a 2x2 kernel on the pixels: exact in integers.
     side = inner[-1].side
     weight = np.tile(last.weight, (1, 1, side, side))
     x = graph.add("ConvInteger", x, _unsigned(weight), np.uint8(0), np.uint8(128))
@@ -74,16 +74,16 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
 
 
 def layers_of(content: bytes) -> list[Convolution]:
-    """Return the layers that ``in_floats`` wrote a file of.
+    """Return the layers in a file that ``in_floats`` wrote.
 
     Raises:
-        InputError: the file is none of those.
+        InputError: the file is not one of those.
     """
     try:
         return _layers(onnx.load_from_string(content).graph)
     except (DecodeError, LookupError, ValueError) as error:
         raise InputError(
-            "not a float ONNX model of tinydigits: expected one made by tinydigits export onnx, "
+            "not a float ONNX model of tinydigits: expected a file from tinydigits export onnx "
             "without --int8"
         ) from error
 
@@ -124,14 +124,14 @@ class _Graph:
         self.constants: list[Any] = []
 
     def add(self, kind: str, *inputs: Any, **attributes: Any) -> str:
-        """Add a node; arrays among its inputs become constants. Return its output's name."""
+        """Add a node and return its output's name; arrays among its inputs become constants."""
         names = [each if isinstance(each, str) else self._constant(each) for each in inputs]
         output = f"n{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, names, [output], **attributes))
         return output
 
     def max_pool(self, x: str) -> str:
-        """Add the maximum of every 2x2 pixels."""
+        """Add the maximum of every 2x2 pixels and return its output's name."""
         return self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
 
     def _constant(self, value: Any) -> str:
@@ -140,7 +140,7 @@ class _Graph:
         return name
 
     def file(self, x: str, classes: int) -> bytes:
-        """Return the model that ends with ``x``, (N, classes, 1, 1), flattened to ``logits``."""
+        """Return the ONNX file of the graph, with ``x`` (N, classes, 1, 1) flattened to logits."""
         self.nodes.append(helper.make_node("Flatten", [x], ["logits"]))
         pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", SIDE, SIDE])
         logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])

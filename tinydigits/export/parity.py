@@ -1,4 +1,4 @@
-"""Does an export answer as the net does? Every kind of file is run as its users will run it."""
+"""Parity: compare an export with its net, running each kind of file as its users will run it."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.export.quantised import LOGIT
 
-# Reads pictures from standard input and writes their logits, as they lie in memory.
+# Reads pictures from standard input and writes their logits, both as raw bytes.
 FILTER = """
 #include "net.h"
 #include <stdio.h>
@@ -34,7 +34,7 @@ int main(void) {
   return 0;
 }
 """
-# Has a page answer a question about pictures, and show the answer instead of itself.
+# Makes a page answer a question about pictures, and show only the answer.
 ASK = """<script>{
   const bytes = Uint8Array.from(atob("@pixels@"), (character) => character.charCodeAt(0));
   const pictures = Array.from({ length: bytes.length / 784 }, (_, n) =>
@@ -43,8 +43,8 @@ ASK = """<script>{
 }</script>"""
 COMPILERS = ("cc", "gcc", "clang")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-TOGETHER = 2000  # digits that a page is given at once: it takes milliseconds for each
-PATIENCE = 300  # seconds for a browser to answer; it takes a few
+TOGETHER = 2000  # digits that a page gets at a time; each takes milliseconds
+PATIENCE = 300  # seconds that a browser may take; it takes a few
 FAST = ("-O3", "-march=native")
 
 
@@ -57,11 +57,11 @@ class Parity:
     """How an export's logits compare with the net's on the same labelled digits."""
 
     delta: float
-    """Largest difference of a logit."""
+    """Largest absolute difference of a logit."""
     differ: int
-    """Digits that get another answer."""
+    """Number of digits that get another answer."""
     report: Report
-    """Of the export."""
+    """The export's own."""
 
     def __str__(self) -> str:
         return (
@@ -71,7 +71,7 @@ class Parity:
 
 
 def parity(exported: Tensor, net: Tensor, labels: Tensor) -> Parity:
-    """Return how an export's logits (N, 10) compare with the net's."""
+    """Return how an export's logits (N, 10) compare with the net's, for labels (N,)."""
     tested = report(exported, labels)
     return Parity(
         delta=(exported.double() - net.double()).abs().max().item(),
@@ -81,19 +81,19 @@ def parity(exported: Tensor, net: Tensor, labels: Tensor) -> Parity:
 
 
 def browser() -> str:
-    """Return this machine's Chromium.
+    """Return the path of this machine's Chromium.
 
     Raises:
         UnmeasuredError: there is none.
     """
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not found:
-        raise UnmeasuredError("there is no Chromium here")
+        raise UnmeasuredError("no Chromium was found")
     return found
 
 
 def page_logits(page: str, pixels: Tensor) -> Tensor:
-    """Return what a page makes of pixels uint8 (N, 28, 28) in a browser: (N, 10).
+    """Return a page's logits (N, 10), from a browser, for pixels uint8 (N, 28, 28).
 
     Raises:
         UnmeasuredError: there is no browser, or it does not show the page.
@@ -108,10 +108,10 @@ def page_logits(page: str, pixels: Tensor) -> Tensor:
 
 
 def ask_page(page: str, question: str, pixels: Tensor) -> Any:
-    """Return what a function in JavaScript returns, in a page, for pixels uint8 (N, 28, 28).
+    """Return the result of a JavaScript function, run in a page on pixels uint8 (N, 28, 28).
 
-    A copy of the page is opened that calls it and then shows nothing but its result; the policy
-    that lets the page run no other script is left out of it.
+    The browser opens a copy of the page that calls the function and shows only its result. The copy
+    lacks the policy that forbids other scripts.
 
     Raises:
         UnmeasuredError: there is no browser, or it does not show the page.
@@ -119,7 +119,7 @@ def ask_page(page: str, question: str, pixels: Tensor) -> Any:
     copy = re.sub(r"<meta http-equiv=.*?>", "", page, count=1)
     told = base64.b64encode(pixels.numpy().tobytes()).decode()
     asking = ASK.replace("@pixels@", told).replace("@question@", question)
-    # Containers run as root, where Chromium's sandbox does not.
+    # Containers run as root; Chromium's sandbox does not.
     options = ["--headless", "--no-sandbox", "--disable-gpu"]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
@@ -138,19 +138,19 @@ def ask_page(page: str, question: str, pixels: Tensor) -> Any:
 
 
 def c_compiler() -> str:
-    """Return this machine's C compiler.
+    """Return the path of this machine's C compiler.
 
     Raises:
         UnmeasuredError: there is none.
     """
     found = next(filter(None, map(shutil.which, COMPILERS)), None)
     if not found:
-        raise UnmeasuredError("there is no C compiler here")
+        raise UnmeasuredError("no C compiler was found")
     return found
 
 
 def c_logits(header: str, pixels: Tensor) -> Tensor:
-    """Return what a compiled header makes of pixels uint8 (N, 28, 28): (N, 10), in floats.
+    """Return a compiled header's logits (N, 10), as floats, for pixels uint8 (N, 28, 28).
 
     Raises:
         UnmeasuredError: there is no compiler, or it does not compile the header.
@@ -168,7 +168,7 @@ def c_logits(header: str, pixels: Tensor) -> Tensor:
 def compiled(
     compiler: str, header: str, program: str, folder: Path, options: tuple[str, ...] = FAST
 ) -> Path:
-    """Compile a C program that includes ``net.h``, and return where it is.
+    """Compile a C program that includes ``net.h``, and return its path.
 
     Raises:
         UnmeasuredError: it does not compile.
@@ -179,7 +179,7 @@ def compiled(
     ran = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
     if ran.returncode:
         told = ran.stderr.partition("error: ")[2] or ran.stderr
-        raise UnmeasuredError(f"{compiler} does not compile it: {told.partition(chr(10))[0]}")
+        raise UnmeasuredError(f"{compiler} cannot compile the header: {told.partition(chr(10))[0]}")
     return folder / "program"
 
 
@@ -189,7 +189,7 @@ def _array(raw: bytes, kind: npt.DTypeLike) -> Tensor:
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a compiled header takes of a device."""
+    """The space that a compiled header takes on a device."""
 
     flash: int
     """Bytes of code and constants."""
@@ -200,14 +200,14 @@ class Footprint:
 
 
 def footprint(header: str) -> Footprint:
-    """Return a header's size, compiled for a Cortex-M4 or, without its compiler, for this machine.
+    """Return a header's size, compiled for a Cortex-M4 if its compiler is here, else natively.
 
     Raises:
         UnmeasuredError: there is no compiler, or it does not compile the header.
     """
     arm = shutil.which("arm-none-eabi-gcc")
     compiler, options = (arm, ("-mcpu=cortex-m4", "-mthumb")) if arm else (c_compiler(), ())
-    # As a library would: what nobody calls is left out of an object file.
+    # As in a library: the object file leaves out what nobody calls.
     use = (
         "int read_digit(const uint8_t *p, tinydigits_logit *l) { return tinydigits_predict(p, l); }"
     )

@@ -1,9 +1,9 @@
 """The net in integers: 8-bit weights and activations, 32-bit sums, fixed-point rescaling.
 
-Each output channel has its own weight scale. Activations follow a ReLU, so that nothing lies below
-zero: they are unsigned and need no zero point, which gives them twice the resolution of signed
-ones. A sum is brought to the next layer's scale by an integer multiplication, a rounding shift and
-a clip, as in Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient
+Each output channel has its own weight scale. Activations follow a ReLU, so none is negative: they
+are unsigned and need no zero point, which gives them twice the resolution of signed ones. An
+integer multiplication, a rounding shift and a clip bring a sum to the next layer's scale, as in
+Jacob et al. (2018), "Quantization and Training of Neural Networks for Efficient
 Integer-Arithmetic-Only Inference", section 2.2.
 """
 
@@ -17,15 +17,15 @@ from tinydigits.export.layers import Convolution, IntegerConvolution
 Integers = npt.NDArray[np.int64]
 
 LOGIT = 2.0**-16  # what one unit of the integer logits stands for
-WEIGHTS = 127  # largest weight, and its negative the smallest
+WEIGHTS = 127  # largest weight; the smallest is its negative
 ACTIVATIONS = 255  # largest activation
 
 
 def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvolution]:
-    """Return the folded net in integers, for pixels uint8 (N, 28, 28) such as it will see.
+    """Return the folded net in integers, calibrated on pixels uint8 (N, 28, 28).
 
-    Weights reach from -127 to 127 in each output channel. An activation's 255 is the largest that
-    the float net has on ``pixels``: training digits, so that no choice is made by the test's.
+    Weights span -127 to 127 in each output channel. 255 stands for a layer's largest activation in
+    the float net on ``pixels``. These are training digits, so the test digits decide nothing.
     """
     input_scale, quantised = 1.0, list[IntegerConvolution]()
     for layer, x in zip(layers, activations(layers, pixels), strict=True):
@@ -50,7 +50,10 @@ def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvoluti
 
 
 def logits(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> Integers:
-    """Return int64 logits (N, 10) in units of ``LOGIT``: what every integer export must give."""
+    """Return int64 logits (N, 10) in units of ``LOGIT``, which every integer export must match.
+
+    ``pixels`` are uint8 (N, 28, 28).
+    """
     x = pixels[:, None].astype(np.int64)
     *inner, last = layers
     for layer in inner:
@@ -68,7 +71,7 @@ def logits(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> I
 def _sums(layer: IntegerConvolution, x: Integers) -> Integers:
     kernel = layer.weight.shape[2:]
     windows = np.lib.stride_tricks.sliding_window_view(x, kernel, axis=(2, 3))
-    # In float32, which has fast matrix products and holds these integers, below 2^24, exactly.
+    # In float32: its matrix products are fast, and exact for these integers below 2^24.
     sums = np.einsum(
         "nchwij,ocij->nohw",
         windows.astype(np.float32),
@@ -80,7 +83,7 @@ def _sums(layer: IntegerConvolution, x: Integers) -> Integers:
 
 
 def _rescaled(layer: IntegerConvolution, sums: Integers) -> Integers:
-    """Return the sums in units of the output, rounded to the nearest, halves up."""
+    """Return the sums in units of the output, rounded to nearest, halves up."""
     product = sums * layer.multiplier[:, None, None].astype(np.int64)
     rescaled: Integers = (product + (1 << (layer.shift - 1))) >> layer.shift
     return rescaled

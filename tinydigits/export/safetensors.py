@@ -1,4 +1,4 @@
-"""safetensors: a folder in Hugging Face's layout, with a model card, ready to be uploaded."""
+"""safetensors: a folder in Hugging Face's layout, with a model card, ready to upload."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -17,20 +17,20 @@ from tinydigits.net.shipped import WEIGHTS
 from tinydigits.net.trained import Source
 
 CARD = Path(__file__).parent / "card.md"
-STUDIES = WEIGHTS / "studies.json"  # of the recipes' records, which the package does not carry
+STUDIES = WEIGHTS / "studies.json"  # figures of the recipes' records, which are not in the package
 
 STUDY = """
-Recipe `{name}`, {n} seeds of which this net is the first: mean {mean:.2f} %, 95 % interval
-{low:.2f} to {high:.2f} %. Under fifteen kinds of damage that it
-was not trained on, {damaged:.1f} %.
+Recipe `{name}`, {n} seeds, of which this net is the first: mean accuracy {mean:.2f} %, 95 %
+interval {low:.2f} to {high:.2f} %. Under fifteen kinds of damage that the recipe does not train on,
+the mean is {damaged:.1f} %.
 """
 
 
 def folder(source: Source, tested: Report, dataset: str) -> dict[str, bytes]:
-    """Return the files of the folder by their names; ``tested`` are the net's own figures.
+    """Return the folder's files by name; ``tested`` is the net's report on ``dataset``.
 
     Raises:
-        InputError: safetensors is not installed, or the net is broken.
+        InputError: safetensors is not installed, or the net contains numbers that are not finite.
     """
     return {
         "model.safetensors": weights(source),
@@ -40,10 +40,10 @@ def folder(source: Source, tested: Report, dataset: str) -> dict[str, bytes]:
 
 
 def weights(source: Source) -> bytes:
-    """Return model.safetensors.
+    """Return the bytes of model.safetensors.
 
     Raises:
-        InputError: safetensors is not installed, or the net is broken.
+        InputError: safetensors is not installed, or the net contains numbers that are not finite.
     """
     with extra("safetensors", "export safetensors"):
         from safetensors.torch import save
@@ -53,12 +53,16 @@ def weights(source: Source) -> bytes:
 
 
 def logits(content: bytes, pixels: Tensor) -> Tensor:
-    """Return what the net in a model.safetensors makes of pixels uint8 (N, 28, 28): (N, 10)."""
+    """Return a model.safetensors's logits (N, 10) for pixels uint8 (N, 28, 28)."""
     return infer(loaded(content), pixels)
 
 
 def loaded(content: bytes) -> Net:
-    """Return the net in a model.safetensors."""
+    """Return the net in the bytes of a model.safetensors.
+
+    Raises:
+        InputError: safetensors is not installed.
+    """
     with extra("safetensors", "a safetensors file"):
         from safetensors.torch import load
     net = Net()
@@ -85,24 +89,25 @@ def _json(content: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Study:
-    """What many seeds of a recipe gave on MNIST's test digits, in per cent."""
+    """A recipe's accuracy on MNIST's test digits over many seeds, in per cent."""
 
     n: int
     mean: float
     low: float
-    """Of the mean's 95 % interval."""
+    """Lower end of the mean's 95 % interval."""
     high: float
+    """Upper end of the mean's 95 % interval."""
     damaged: float
     """Mean over fifteen kinds of damage."""
 
 
 def studies() -> dict[str, Study]:
-    """Return the study of each recipe."""
+    """Return the study of each recipe, by the recipe's name."""
     return {name: Study(**values) for name, values in json.loads(STUDIES.read_text()).items()}
 
 
 def _card(source: Source, tested: Report, dataset: str) -> str:
-    """Return a net's card in Markdown, with the fields that Hugging Face reads at its head."""
+    """Return a net's card in Markdown, with the fields that Hugging Face reads at the top."""
     study = studies().get(source.name)
     return CARD.read_text().format(
         accuracy=f"{tested.accuracy:.2f}",

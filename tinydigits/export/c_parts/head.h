@@ -3,8 +3,8 @@
    Made by `tinydigits export c@option@` from the weights with SHA-256
    @sha256@.
    C99, no library, no memory allocation. Include it in one source file and call
-   tinydigits_predict. Compiled with -DTINYDIGITS_SELFTEST it is a program that checks itself and
-   returns 0 where all is well. MIT licence. */
+   tinydigits_predict. Compiled with -DTINYDIGITS_SELFTEST, it is a program that checks itself and
+   returns 0 if it passes. MIT licence. */
 #ifndef TINYDIGITS_H
 #define TINYDIGITS_H
 

@@ -4,7 +4,7 @@ static tinydigits_value tinydigits_second[4 * 4 * 24];
 static tinydigits_value tinydigits_third[2 * 2 * 24];
 static tinydigits_value tinydigits_last[2 * 2 * 16];
 
-/* Two 3x3 layers and a 2x2 maximum, row by row: only four rows between the layers are kept. */
+/* Computes two 3x3 layers and a 2x2 maximum, keeping only four rows between the layers. */
 TINYDIGITS_INLINE void tinydigits_block(const tinydigits_value *in, int side,
                                         const tinydigits_layer *layers, tinydigits_value *out) {
   const int two = 2 * side * layers[0].in, count = (side - 4) / 2;
@@ -20,8 +20,8 @@ TINYDIGITS_INLINE void tinydigits_block(const tinydigits_value *in, int side,
   }
 }
 
-/* The digit, 0 to 9, in 28x28 pixels, 0 to 255, white on black, row by row. Its logits are
-   @unit@. Buffers are static: one call at a time. */
+/* Returns the digit, 0 to 9, in 28x28 pixels, 0 to 255, white on black, row by row. The logits are
+   @unit@. Buffers are static: make one call at a time. */
 static int tinydigits_predict(const uint8_t pixels[784], tinydigits_logit logits[10]) {
   int digit = 0;
   tinydigits_block(tinydigits_input(pixels), 28, &tinydigits_layers[0], tinydigits_first);

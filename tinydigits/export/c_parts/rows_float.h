@@ -20,14 +20,14 @@ TINYDIGITS_INLINE float tinydigits_relu(float x) { return x > 0 ? x : 0; }
 
 TINYDIGITS_INLINE float tinydigits_larger(float a, float b) { return a > b ? a : b; }
 
-/* Two rows of a layer's output, ReLU included; or one, the maximum of every 2x2 values. They come
-   from two rows of its input and the two `below` them. */
+/* Computes two rows of a layer's output with its ReLU, or one row of the maxima of 2x2 values, from
+   two rows of its input and the two `below` them. */
 TINYDIGITS_INLINE void tinydigits_rows(const float *in, const float *below, int side,
                                        const tinydigits_layer *layer, float *out) {
   const int channels = layer->in, count = layer->out, width = side - layer->kernel + 1;
   const int row = side * channels, span = layer->kernel * channels;
   for (int x = 0; x < width; x += 2) {
-    float a[24], b[24], c[24], d[24]; /* four neighbours, two by two */
+    float a[24], b[24], c[24], d[24]; /* four neighbours, 2x2 */
     const float *weight = layer->weight;
     for (int o = 0; o < count; o++) a[o] = b[o] = c[o] = d[o] = layer->bias[o];
     for (int y = 0; y < layer->kernel; y++) {
@@ -35,7 +35,7 @@ TINYDIGITS_INLINE void tinydigits_rows(const float *in, const float *below, int 
       const float *low = (y < 1 ? in + row : below + (y - 1) * row) + x * channels;
       for (int i = 0; i < span; i++, weight += count) {
         const float p = high[i], q = high[i + channels], r = low[i], s = low[i + channels];
-        /* Taken apart, this loop would not be compiled to vectors. */
+        /* Unrolled, this loop would not be vectorised. */
 #pragma GCC unroll 1
         for (int o = 0; o < count; o++) {
           a[o] += p * weight[o];
@@ -61,7 +61,7 @@ TINYDIGITS_INLINE void tinydigits_rows(const float *in, const float *below, int 
   }
 }
 
-/* The mean of 2x2 values a channel, and the last layer's sums of them. */
+/* Takes each channel's mean of 2x2 values, and computes the last layer from the means. */
 static void tinydigits_end(const float *in, const tinydigits_layer *layer, float logits[10]) {
   for (int o = 0; o < 10; o++) logits[o] = layer->bias[o];
   for (int i = 0; i < 16; i++) {

@@ -1,7 +1,7 @@
 typedef uint8_t tinydigits_value;
 typedef int32_t tinydigits_logit;
 
-/* Integers only. A layer's sums times `multiplier`, shifted right, are its output. */
+/* Integers only. A layer's output is its sums times `multiplier`, shifted right by `shift`. */
 typedef struct {
   const int8_t *weight; /* [out][kernel][kernel][in] */
   const int32_t *bias, *multiplier;
@@ -12,7 +12,7 @@ typedef struct {
 
 static const uint8_t *tinydigits_input(const uint8_t pixels[784]) { return pixels; }
 
-/* Rounded to the nearest, halves up. Right shifts of negative numbers are not portable. */
+/* Rounds to nearest, halves up. Right shifts of negative numbers are not portable. */
 static int64_t tinydigits_rescaled(int32_t sum, int32_t multiplier, int shift) {
   const int64_t product = (int64_t)sum * multiplier + ((int64_t)1 << (shift - 1));
   return product < 0 ? ~(~product >> shift) : product >> shift;
@@ -26,8 +26,8 @@ static uint8_t tinydigits_relu(int32_t sum, const tinydigits_layer *layer, int o
 
 TINYDIGITS_INLINE int32_t tinydigits_larger(int32_t a, int32_t b) { return a > b ? a : b; }
 
-/* Two rows of a layer's output, ReLU included; or one, the maximum of every 2x2 values. They come
-   from two rows of its input and the two `below` them. */
+/* Computes two rows of a layer's output with its ReLU, or one row of the maxima of 2x2 values, from
+   two rows of its input and the two `below` them. */
 TINYDIGITS_INLINE void tinydigits_rows(const uint8_t *in, const uint8_t *below, int side,
                                        const tinydigits_layer *layer, uint8_t *out) {
   const int channels = layer->in, count = layer->out, width = side - layer->kernel + 1;
@@ -35,7 +35,7 @@ TINYDIGITS_INLINE void tinydigits_rows(const uint8_t *in, const uint8_t *below, 
   for (int x = 0; x < width; x += 2) {
     const int8_t *weight = layer->weight;
     for (int o = 0; o < count; o++) {
-      int32_t a, b, c, d; /* four neighbours, two by two */
+      int32_t a, b, c, d; /* four neighbours, 2x2 */
       a = b = c = d = layer->bias[o];
       for (int y = 0; y < layer->kernel; y++) {
         const uint8_t *high = (y < 2 ? in + y * row : below + (y - 2) * row) + x * channels;
@@ -62,7 +62,7 @@ TINYDIGITS_INLINE void tinydigits_rows(const uint8_t *in, const uint8_t *below, 
   }
 }
 
-/* The sum of 2x2 values a channel, and the last layer's sums of them. */
+/* Takes each channel's sum of 2x2 values, and computes the last layer from the sums. */
 static void tinydigits_end(const uint8_t *in, const tinydigits_layer *layer, int32_t logits[10]) {
   for (int o = 0; o < 10; o++) {
     int32_t sum = layer->bias[o];

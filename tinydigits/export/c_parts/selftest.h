@@ -1,5 +1,5 @@
 #ifdef TINYDIGITS_SELFTEST
-/* Pictures and what the net says of them, computed when this file was made. */
+/* Pictures and the net's logits for them, computed when this file was made. */
 static const uint8_t tinydigits_golden_pixels[16][784] = {
 @pixels@
 };
@@ -7,7 +7,7 @@ static const tinydigits_logit tinydigits_golden_logits[16][10] = {
 @logits@
 };
 
-/* Returns how many of the 16 pictures get other logits: 0 where all is well. */
+/* Returns the number of pictures, of 16, that get other logits: 0 if the test passes. */
 int main(void) {
   int wrong = 0;
   for (int n = 0; n < 16; n++) {
