@@ -1,4 +1,4 @@
-"""Many seeds: what is kept and printed, being stopped, killed and taken up again, and a cluster."""
+"""Studies: their files and output, stopping, killing and resuming them, and clusters."""
 
 import json
 import os
@@ -38,7 +38,7 @@ CONFIG = TrainConfig(data="synthetic", epochs=1, batch_size=64, val=100)
 
 @contextmanager
 def threads(count: int = 1) -> Iterator[Pool]:
-    """Threads of this process, where patches hold."""
+    """Threads of this process, in which patches apply."""
     with ThreadPoolExecutor(count) as executor:
         yield Pool(executor, count)
 
@@ -230,7 +230,7 @@ def test_digits_are_not_mixed(
     ("options", "message"),
     [
         ({"val": 600}, "--val 600 leaves no digit to train on"),
-        ({"batch_size": 501}, "--batch-size 501 is larger than the set"),
+        ({"batch_size": 501}, "--batch-size 501 exceeds the training set"),
         ({"device": "mps"}, "--device mps is not available here"),
     ],
 )
@@ -275,10 +275,10 @@ def test_a_worker_that_dies_leaves_what_ended(
     [
         ("", "Missing from tinydigits study: --seeds"),
         ("--seeds 0-3", "--out PATH"),
-        ("--seeds 3-0 --out o", "--seeds 3-0 goes down from 3 to 0: give 0-3"),
-        ("--seeds 0-3 --out o --seed 7", "--seed 7 is for a single run: name the seeds of a study"),
+        ("--seeds 3-0 --out o", "--seeds 3-0 counts down from 3 to 0: give 0-3"),
+        ("--seeds 0-3 --out o --seed 7", "--seed 7 is for a single run: give a study's seeds"),
         ("--seeds 0 --out o --workers 0", "--workers is 0, but must be at least 1"),
-        ("--seeds 0 --out o --workers 2 --dask tcp://h:1", "and left out with --dask"),
+        ("--seeds 0 --out o --workers 2 --dask tcp://h:1", "and no --dask"),
         ("--seeds 0 --out o --dask h", "--dask is h, but must be an address such as tcp://127"),
         ("--seeds 0 --out o --epochs 0", "--epochs is 0, but must be at least 1"),
         ("--seeds 0 --out file", "cannot write file: File exists"),
@@ -301,7 +301,7 @@ def test_wrong_options_get_one_line(
 
 
 def test_wrong_seeds_are_refused_before_torch_is_imported() -> None:
-    with pytest.raises(InputError, match="--seeds 3-0 goes down"):
+    with pytest.raises(InputError, match="--seeds 3-0 counts down"):
         Study("3-0", Path("out"))
 
 
