@@ -1,8 +1,8 @@
-"""Draw the records: accuracy against training time, and accuracy against parameters.
+"""Plot the records: accuracy against training time, and accuracy against parameters.
 
-Every recipe shows the distribution over its seeds and the mean with its 95 % interval, from the
-``runs.jsonl`` of its record. Public results are figures that others have published, each with its
-source in ``anchors.py``; most are single runs.
+Each recipe is shown with its seeds and its mean with the 95 % interval, from the ``runs.jsonl`` of
+its record. Public results are published figures, each with its source in ``anchors.py``; most are
+single runs.
 
     python benchmarks/figures.py --records records --out docs
 """
@@ -26,7 +26,7 @@ from tinydigits.study.student import summarise
 from tinydigits.train.recipes import RECIPES
 
 PARAMETERS = 13_034
-# Of the recipes, in their order; hollow shapes, so that equal means do not hide each other.
+# One per recipe, in order. The markers are hollow, so that equal means do not hide each other.
 COLOURS = ("#555555", "#d62728", "#1f77b4", "#2ca02c")
 MARKERS = ("s", "o", "^", "D")
 BAR = 99.40  # per cent
@@ -34,7 +34,7 @@ DPI = 120
 
 
 def studies(records: Path) -> dict[str, Ledger]:
-    """Return each recipe's newest record."""
+    """Return the newest record of each recipe that has one."""
     found: dict[str, Ledger] = {}
     for recipe in RECIPES:
         folders = sorted(path.parent for path in records.glob(f"*-{recipe}/{ledger.CONFIG}"))
@@ -44,7 +44,7 @@ def studies(records: Path) -> dict[str, Ledger]:
 
 
 def accuracy_against_time(recipes: dict[str, Ledger]) -> Figure:
-    """Return every run's accuracy against its seconds on one core."""
+    """Return the figure of each run's accuracy (%) against its seconds on one core."""
     figure, axes = _figure()
     for (name, study), colour, marker in zip(recipes.items(), COLOURS, MARKERS, strict=False):
         seconds = [run.seconds_training for run in study.runs]
@@ -59,7 +59,7 @@ def accuracy_against_time(recipes: dict[str, Ledger]) -> Figure:
 
 
 def accuracy_against_parameters(recipes: dict[str, Ledger]) -> Figure:
-    """Return every recipe's mean and the public results against the net's size."""
+    """Return the figure of the recipes' means and the public results (%) against the net's size."""
     figure, axes = _figure()
     for (name, study), colour, marker in zip(recipes.items(), COLOURS, MARKERS, strict=False):
         _mean(axes, PARAMETERS, list(study.accuracies.values()), name, colour, marker)
@@ -97,7 +97,7 @@ def _mean(
 
 def _anchor(axes: Axes, x: float, anchor: Anchor) -> None:
     axes.plot([x], [anchor.accuracy], "x", color="black")
-    # Texts lie away from the recipes, whose nets are of one size.
+    # Labels point away from the recipes, whose nets all have PARAMETERS.
     left = anchor.parameters is not None and anchor.parameters < PARAMETERS
     axes.annotate(
         f"{anchor.label}\n{anchor.runs}",
@@ -121,7 +121,7 @@ def _finish(axes: Axes, label: str, limits: tuple[float, float]) -> None:
 
 
 def main() -> None:
-    """Draw both pictures."""
+    """Draw both figures and write them to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=Path, default=ROOT / "records")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")

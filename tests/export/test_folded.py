@@ -12,7 +12,7 @@ from tinydigits.train.recipes import RECIPES
 
 
 def unsettled() -> Net:
-    """A net whose batch statistics, scales and shifts are nothing like 0 and 1."""
+    """A net whose batch statistics, scales and shifts are far from 0 and 1."""
     torch.manual_seed(0)
     net = Net()
     for module in net.modules():

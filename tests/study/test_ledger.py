@@ -1,4 +1,4 @@
-"""A study's folder: lines that survive whatever happens, and one study only."""
+"""A study's folder: its lines survive interruptions, and it holds one study only."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Processes that end with what started them, and clusters that answer or are refused."""
+"""Workers that end with their parent process, and clusters that answer or are refused."""
 
 import asyncio
 import logging
@@ -107,7 +107,7 @@ def test_who_listens_and_says_nothing_is_no_scheduler(monkeypatch: pytest.Monkey
 
 
 class Cluster:
-    """What the client of a cluster says of its workers."""
+    """A stand-in for a cluster's client that reports these workers."""
 
     def __init__(self, *threads: int, version: str = __version__) -> None:
         self.threads = threads

@@ -88,7 +88,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
     async def predict(request: Request) -> Response:
         """Read digits in one or more pictures: files in a form, or numbers in JSON.
 
-        A file without exactly one digit gets an `error`; the other files still get a digit.
+        A file without exactly one digit gets an `error`; the other files are still read.
         """
         predictions: Sequence[Answer | FileAnswer | Unread]
         match request.headers.get("content-type", "").partition(";")[0].strip().lower():

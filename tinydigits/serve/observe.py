@@ -58,7 +58,7 @@ class Metrics:
 class Observer:
     """ASGI middleware that gives each request an id, and counts and logs it at its end.
 
-    Requests for other ``paths`` are counted together.
+    Requests for any path not in ``paths`` are counted together.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:

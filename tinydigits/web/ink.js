@@ -45,7 +45,7 @@ const JUDGED = 16; // least size of a blot
 const SLOPING = 4; // least width of a stroke with edges of its own
 const SHARP_FROM = 30; // least size of a piece with soft edges
 
-const PRIOR = 1.5; // factor by which the more common of dark and light must outscore the rarer to be ink
+const PRIOR = 1.5; // factor by which the more common of dark and light must outscore the rarer
 const PAGE = 0.85; // least share of its box that a page fills
 const WRITTEN_ON = 4; // squared widths: least elongation of writing on a page
 const WRITTEN = 6; // squared widths: elongation beyond this scores no higher
