@@ -56,17 +56,35 @@ def compute() -> Compute:
     return Compute(torch.device("cpu"), torch.float32)
 
 
+@pytest.fixture(scope="session")
+def compiler(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A C compiler that has a C library's headers beside it."""
+    program = "#include <stdio.h>\nint main(void) { return 0; }\n"
+    try:
+        found = parity.c_compiler()
+        parity.compiled(found, "", program, tmp_path_factory.mktemp("compiler"), ())
+    except parity.UnmeasuredError as reason:
+        pytest.skip(f"{reason}: apt-get install gcc libc6-dev")
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """A Chromium that opens files in the temporary folder, which one from a snap does not."""
+    try:
+        parity.ask_page("<body></body>", "() => [1]", torch.zeros(1, 28, 28, dtype=torch.uint8))
+        return parity.browser()
+    except parity.UnmeasuredError as reason:
+        pytest.skip(f"{reason}: apt-get install chromium")
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser(chromium: str) -> Iterator[Any]:
     """Chromium, driven by playwright."""
     reason = "no playwright: pip install playwright"
     playwright_api = pytest.importorskip("playwright.sync_api", reason=reason)
-    try:
-        program = parity.browser()
-    except parity.UnmeasuredError as missing:
-        pytest.skip(f"{missing}: apt-get install chromium")
     with playwright_api.sync_playwright() as playwright:
         # Containers run as root, where Chromium's sandbox does not.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield browser
         browser.close()

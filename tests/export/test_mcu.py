@@ -14,14 +14,19 @@ from tinydigits.export import c
 from tinydigits.export.folded import fold
 from tinydigits.export.quantised import quantise
 
-TOOLS = ("make", "arm-none-eabi-gcc", "qemu-system-arm")
+PACKAGES = {
+    "make": "make",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+}
 
 
 @pytest.fixture(scope="module")
 def header(drawn: Dataset) -> str:
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    missing = [program for program in PACKAGES if not shutil.which(program)]
     if missing:
-        pytest.skip(f"{missing[0]} is not installed: see examples/mcu/README.md")
+        packages = " ".join(PACKAGES[program] for program in missing)
+        pytest.skip(f"no {' and no '.join(missing)}: apt-get install {packages}")
     return c.in_integers(quantise(fold(load()), drawn.train.images[:200]), "0" * 64)
 
 

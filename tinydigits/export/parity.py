@@ -46,6 +46,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TOGETHER = 2000  # digits that a page gets at a time; each takes milliseconds
 PATIENCE = 300  # seconds that a browser may take; it takes a few
 FAST = ("-O3", "-march=native")
+PORTABLE = ("-O3",)  # for clang on Arm, among others, which may not support -march=native
+HOST = ("-fno-pic",)  # as in firmware; otherwise constants that hold addresses count as memory
 
 
 class UnmeasuredError(InputError):
@@ -156,7 +158,10 @@ def c_logits(header: str, pixels: Tensor) -> Tensor:
         UnmeasuredError: there is no compiler, or it does not compile the header.
     """
     with tempfile.TemporaryDirectory() as folder:
-        program = compiled(c_compiler(), header, FILTER, Path(folder))
+        try:
+            program = compiled(c_compiler(), header, FILTER, Path(folder))
+        except UnmeasuredError:
+            program = compiled(c_compiler(), header, FILTER, Path(folder), PORTABLE)
         ran = subprocess.run(
             [program], input=pixels.numpy().tobytes(), capture_output=True, check=True
         )
@@ -206,7 +211,7 @@ def footprint(header: str) -> Footprint:
         UnmeasuredError: there is no compiler, or it does not compile the header.
     """
     arm = shutil.which("arm-none-eabi-gcc")
-    compiler, options = (arm, ("-mcpu=cortex-m4", "-mthumb")) if arm else (c_compiler(), ())
+    compiler, options = (arm, ("-mcpu=cortex-m4", "-mthumb")) if arm else (c_compiler(), HOST)
     # As in a library: the object file leaves out what nobody calls.
     use = (
         "int read_digit(const uint8_t *p, tinydigits_logit *l) { return tinydigits_predict(p, l); }"
@@ -214,7 +219,9 @@ def footprint(header: str) -> Footprint:
     with tempfile.TemporaryDirectory() as folder:
         options = ("-Os", *options)
         compiled(compiler, header, f'#include "net.h"\n{use}\n', Path(folder), ("-c", *options))
-        size = str(Path(compiler).with_name("arm-none-eabi-size")) if arm else "size"
+        size = "arm-none-eabi-size" if arm else "size"
+        if not shutil.which(size):
+            raise UnmeasuredError(f"no {size} was found")
         told = subprocess.run([size, Path(folder) / "program"], capture_output=True, check=True)
     text, data, bss = map(int, told.stdout.split()[6:9])
     return Footprint(text + data, data + bss, " ".join([Path(compiler).name, *options]))
