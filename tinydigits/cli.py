@@ -156,7 +156,7 @@ class Study(_Trains):
                 f"--seed {self.config.seed} is for a single run: give a study's seeds as --seeds"
             )
         if self.workers is not None and (self.workers < 1 or self.dask is not None):
-            raise InputError(f"--workers is {self.workers}: expected at least 1, and no --dask")
+            raise InputError(f"--workers is {self.workers}, but must be at least 1, without --dask")
 
     def run(self) -> None:
         from tinydigits.study.command import study

@@ -278,7 +278,7 @@ def test_a_worker_that_dies_leaves_what_ended(
         ("--seeds 3-0 --out o", "--seeds 3-0 counts down from 3 to 0: give 0-3"),
         ("--seeds 0-3 --out o --seed 7", "--seed 7 is for a single run: give a study's seeds"),
         ("--seeds 0 --out o --workers 0", "--workers is 0, but must be at least 1"),
-        ("--seeds 0 --out o --workers 2 --dask tcp://h:1", "and no --dask"),
+        ("--seeds 0 --out o --workers 2 --dask tcp://h:1", "at least 1, without --dask"),
         ("--seeds 0 --out o --dask h", "--dask is h, but must be an address such as tcp://127"),
         ("--seeds 0 --out o --epochs 0", "--epochs is 0, but must be at least 1"),
         ("--seeds 0 --out file", "cannot write file: File exists"),
