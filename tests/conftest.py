@@ -1,4 +1,4 @@
-"""Digits for the tests: real ones where they are at hand, a handful of drawn ones everywhere."""
+"""Digits for the tests: real ones if they are available, and a few drawn ones everywhere."""
 
 import os
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from tinydigits.train.hardware import Compute
 
 ROOT = Path(__file__).parent.parent
 
-# The tests' nets are too small to share among threads, and where other programs run on the same
-# cores, threads that wait for each other take fifty times as long.
+# The tests' nets are too small for several threads: if other programs use the same cores, threads
+# that wait for each other take fifty times as long.
 torch.set_num_threads(1)
 
 
@@ -52,7 +52,7 @@ def small() -> TrainConfig:
 
 @pytest.fixture
 def compute() -> Compute:
-    """The CPU in fp32: there on every machine."""
+    """The CPU in fp32, which every machine has."""
     return Compute(torch.device("cpu"), torch.float32)
 
 

@@ -1,4 +1,4 @@
-"""``tinydigits export``: files as users ask for them, and what it says of them."""
+"""``tinydigits export``: the files it writes and the lines it prints."""
 
 import re
 import sys
@@ -42,7 +42,7 @@ def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def synthetic(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No MNIST, and a few synthetic digits instead."""
+    """A few synthetic digits in place of MNIST."""
 
     def nothing(part: mnist.Part, directory: Path) -> None:
         raise mnist.UnavailableError(f"no {part} digits in {directory}")
