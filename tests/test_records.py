@@ -464,6 +464,13 @@ def test_bars_of_the_exports_are_met() -> None:
     assert export_times("C")[0] <= export_times("ONNX")[0]
 
 
+def test_readme_shows_the_sizes_of_the_record() -> None:
+    told = EXPORTS["forms"]["C int8"]
+    assert f"wrote digits.h ({told['bytes']:,} bytes)" in README
+    assert f"{told['memory']:,} bytes of static memory" in README
+    assert f"{told['flash']:,} bytes of code and constants" in README
+
+
 def test_the_recorded_exports_are_those_of_today(real: tuple[Digits, Digits]) -> None:
     source = source_of(DEFAULT)
     layers = fold(source.net)
