@@ -1,7 +1,14 @@
-"""Pages for the source files and folders that other pages link to, as GitHub has them."""
+"""Pages for source files and folders: what the guide links to, and each object's own lines.
 
+GitHub shows both for the same relative link. (``sphinx.ext.viewcode`` has pages only for modules
+that the reference describes, and the guide could not link to them.)
+"""
+
+import inspect
 from collections.abc import Iterator
+from functools import reduce
 from html import escape
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +23,46 @@ UNKNOWN = (addnodes.download_reference, addnodes.pending_xref)  # what files and
 
 
 def setup(app: Sphinx) -> None:
-    """Register the two steps: find the links while reading, make the pages after writing."""
+    """Register the steps: find and add links while reading, make their pages after writing."""
     app.connect("doctree-read", lead_links, priority=400)  # before they are taken for downloads
+    app.connect("doctree-read", link_objects)
     app.connect("html-collect-pages", pages)
 
 
 def lead_links(app: Sphinx, doctree: nodes.document) -> None:
     """Lead every link to a source file or folder to its page."""
-    page = app.env.docname
-    here = Path(app.env.doc2path(page)).parent
+    here = Path(app.env.doc2path(app.env.docname)).parent
     for link in [each for kind in UNKNOWN for each in doctree.findall(kind)]:
         if link["reftype"] != "myst" or link["refdomain"]:
             continue
         path = (here / link["reftarget"]).resolve()
         if is_shown(path):
-            address = app.builder.get_relative_uri(page, page_of(app, path))
-            link.replace_self(nodes.reference("", "", *link.children, refuri=address))
+            link.replace_self(link_to(app, path, link.children))
+
+
+def link_objects(app: Sphinx, doctree: nodes.document) -> None:
+    """Give every object of the reference a link to its source."""
+    for signature in doctree.findall(addnodes.desc_signature):
+        found = place_of(signature.get("module"), signature.get("fullname"))
+        if found and is_shown(found[0]):
+            text = nodes.inline("", "[source]", classes=["viewcode-link"])  # as Furo knows it
+            signature += link_to(app, found[0], [text], f"#line-{found[1]}")
+
+
+def link_to(app: Sphinx, path: Path, text: list[Any], anchor: str = "") -> nodes.reference:
+    """Return a link from the page that is read to the page that shows a path."""
+    address = app.builder.get_relative_uri(app.env.docname, page_of(app, path)) + anchor
+    return nodes.reference("", "", *text, internal=True, refuri=address)
+
+
+def place_of(module: str, name: str) -> tuple[Path, int] | None:
+    """Return the file and line that define an object, or None for one without code."""
+    try:
+        thing = reduce(getattr, name.split("."), import_module(module))
+        code = getattr(thing, "fget", getattr(thing, "func", thing))  # a property's function
+        return Path(inspect.getfile(code)), inspect.getsourcelines(code)[1]
+    except (AttributeError, TypeError):  # a field, a constant
+        return None
 
 
 def is_shown(path: Path) -> bool:
@@ -86,7 +117,7 @@ def source(app: Sphinx, path: Path) -> str:
     """Return a file's highlighted text."""
     # A template's placeholders are no error, whatever its language says.
     highlight = app.builder.highlighter.highlight_block
-    return highlight(path.read_text("utf-8"), language(path), force=True)
+    return highlight(path.read_text("utf-8"), language(path), force=True, linespans="line")
 
 
 def language(path: Path) -> str:
