@@ -1,6 +1,6 @@
-"""Take the pictures of the drawing page, page.png and demo.gif.
+"""Take the pictures of the drawing page and the API: page.png, demo.gif and api.png.
 
-Draws digits on the exported page with the mouse of a real Chromium and records what it shows.
+A real Chromium draws digits on the exported page, and tries the API of a running server.
 
     python docs/pictures.py --out docs
 """
@@ -13,32 +13,54 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tests.drawing import expect_answer, on_field, ways, write
+from tests.serving import server
 from tinydigits.export import html, parity
 from tinydigits.export.folded import fold
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.net.trained import load
 
-SIZE = ViewportSize(width=800, height=620)  # of the window
+WINDOW = ViewportSize(width=800, height=620)
+TALL_WINDOW = ViewportSize(width=1000, height=1150)
 DIGITS = (3, 7, 5)
-POINTS = 4  # of the pen's way a frame
+POINTS = 4  # of a stroke per frame
 FRAME, HOLD = 60, 1500  # milliseconds
 SETTLED = 500  # milliseconds until the bars stand still
-COLOURS = 48  # of the GIF's palette
+COLOURS = 48  # in the GIF's palette
 
 
-def screenshot(page: Page) -> Image.Image:
-    """Return what the window shows."""
-    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+def drawing_page(browser: Browser, out: Path) -> None:
+    """Write page.png and demo.gif."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "page.html"
+        path.write_bytes(html.page(fold(load()), DEFAULT))
+        page = browser.new_page(viewport=WINDOW, color_scheme="light")
+        page.goto(path.as_uri())
+        write(page, 5)
+        expect_answer(page, 5)
+        page.wait_for_timeout(SETTLED)
+        page.screenshot(path=out / "page.png")
+        page.get_by_role("button", name="Clear").click()
+        animate(page, out / "demo.gif")
+
+
+def animate(page: Page, path: Path) -> None:
+    """Write a GIF of the page while digits are drawn on it."""
+    frames = [frame for digit in DIGITS for frame in frames_of(page, digit)]
+    images, times = zip(*frames, strict=True)
+    # One palette for all frames, so that nothing flickers.
+    palette = images[-1].quantize(COLOURS)
+    first, *rest = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images)
+    first.save(path, save_all=True, append_images=rest, duration=times, loop=0, optimize=True)
 
 
 def frames_of(page: Page, digit: int) -> Iterator[tuple[Image.Image, int]]:
-    """Draw a digit, and yield what the page shows on the way, each with its milliseconds."""
+    """Draw a digit, and yield what the page shows meanwhile, each frame with its milliseconds."""
     for way in ways(digit):
         places = on_field(page, way)
         page.mouse.move(*places[0])
@@ -46,7 +68,7 @@ def frames_of(page: Page, digit: int) -> Iterator[tuple[Image.Image, int]]:
         for number, place in enumerate(places):
             page.mouse.move(*place)
             if number % POINTS == 0:
-                page.wait_for_timeout(FRAME)  # the page reads while it is drawn on
+                page.wait_for_timeout(FRAME)  # the page reads unfinished digits too
                 yield screenshot(page), FRAME
         page.mouse.up()
     expect_answer(page, digit)
@@ -55,43 +77,42 @@ def frames_of(page: Page, digit: int) -> Iterator[tuple[Image.Image, int]]:
     page.get_by_role("button", name="Clear").click()
 
 
-def take(page: Page, out: Path) -> None:
-    """Write both pictures."""
-    write(page, 5)
-    expect_answer(page, 5)
-    page.wait_for_timeout(SETTLED)
-    page.screenshot(path=out / "page.png")
-    page.get_by_role("button", name="Clear").click()
-    images, times = zip(
-        *(frame for digit in DIGITS for frame in frames_of(page, digit)), strict=True
-    )
-    # One palette for all frames, so that nothing flickers.
-    palette = images[-1].quantize(COLOURS)
-    first, *rest = (image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images)
-    first.save(
-        out / "demo.gif", save_all=True, append_images=rest, duration=times, loop=0, optimize=True
-    )
+def screenshot(page: Page) -> Image.Image:
+    """Return what the window shows."""
+    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+
+
+def documentation(browser: Browser, out: Path) -> None:
+    """Write api.png: the documentation of the API after a picture was sent from it."""
+    with server() as running:
+        page = browser.new_page(viewport=TALL_WINDOW, color_scheme="light")
+        page.goto(f"{running.url}/docs")
+        predict = page.locator("#operations-digits-predict_predict_post")
+        predict.click()
+        predict.get_by_label("Request content type").select_option("multipart/form-data")
+        predict.locator("input[type=file]").set_input_files(ROOT / "docs" / "seven.jpg")
+        predict.get_by_role("button", name="Execute").click()
+        expect(predict.locator(".live-responses-table")).to_contain_text('"digit": 7')
+        predict.evaluate("element => element.scrollIntoView()")
+        page.screenshot(path=out / "api.png")
 
 
 def main() -> None:
-    """Export the page, open it and take its pictures."""
+    """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
-    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "page.html"
-        path.write_bytes(html.page(fold(load()), DEFAULT))
+    with sync_playwright() as playwright:
         # Containers run as root, where Chromium's sandbox does not.
         browser = playwright.chromium.launch(
             executable_path=parity.browser(), args=["--no-sandbox"]
         )
-        page = browser.new_page(viewport=SIZE, color_scheme="light")
-        page.goto(path.as_uri())
-        take(page, options.out)
+        drawing_page(browser, options.out)
+        documentation(browser, options.out)
         browser.close()
-    for name in ("page.png", "demo.gif"):
+    for name in ("page.png", "demo.gif", "api.png"):
         print(f"wrote {options.out / name}")
 
 
