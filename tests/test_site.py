@@ -98,6 +98,13 @@ def pages(site: Path) -> list[Path]:
     return found
 
 
+def test_pins_are_exact() -> None:
+    lines = (ROOT / "requirements-docs.txt").read_text().splitlines()
+    pins = [line for line in lines if line[:1].isalpha()]
+    assert len(pins) >= 4
+    assert all("==" in pin for pin in pins)
+
+
 def test_warnings_are_errors() -> None:
     assert {"--fail-on-warning", "--keep-going"} <= set(command(Path("folder")))
 
