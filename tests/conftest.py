@@ -1,6 +1,7 @@
 """Digits for the tests: real ones if they are available, and a few drawn ones everywhere."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ ROOT = Path(__file__).parent.parent
 # The tests' nets are too small for several threads: if other programs use the same cores, threads
 # that wait for each other take fifty times as long.
 torch.set_num_threads(1)
+
+
+def need(program: str, package: str) -> None:
+    """Skip a test whose program this machine lacks; ``package`` is the name of Debian's."""
+    if not shutil.which(program):
+        pytest.skip(f"no {program}: apt-get install {package}")
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 import tinydigits
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tests.pictures import drawn
 from tests.serving import server
 from tinydigits.export.parity import COMPILERS
@@ -46,8 +46,7 @@ def run(command: list[str] | str, folder: Path, **environment: str) -> str:
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy, in an empty folder, of the files that a user gets from git."""
     folder = tmp_path_factory.mktemp("clone")
-    if not shutil.which("git"):
-        pytest.skip("no git: apt-get install git")
+    need("git", "git")
     if not (ROOT / ".git").exists():
         pytest.skip(f"{ROOT} is not a repository: download it with git clone")
     listed = run("git ls-files --cached --others --exclude-standard -z", ROOT)
@@ -199,6 +198,7 @@ def test_every_command_of_every_page_works(
         )
     elif command == "bash .ci/run":
         # It would run this test again; what it consists of is tested one by one.
+        need("bash", "bash")
         run(["bash", "-n", ".ci/run"], clone)
         steps = (clone / ".ci" / "run").read_text().splitlines()[-2:]
         assert [step.split()[:2] for step in steps] == [["make", "check"], ["make", "test"]]
@@ -211,8 +211,7 @@ def test_every_command_of_every_page_works(
     elif command == "tinydigits serve":
         pass  # the next command is sent to it
     elif command.startswith("curl "):
-        if shutil.which("curl") is None:
-            pytest.skip("no curl: apt-get install curl")
+        need("curl", "curl")
         with server() as running:
             printed = run(command.replace("http://127.0.0.1:8000", running.url), clone)
         assert json.loads(printed) == json.loads(shown_below(command))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tests.processes import wait_for
 from tests.train.test_run import final_weights, start_training
 
@@ -99,6 +99,7 @@ print(json.dumps({"code": code, "told": told, "half": half, "again": again, "equ
 def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on(
     task: str, size: str, tmp_path: Path
 ) -> None:
+    need("unshare", "util-linux")
     # In a namespace of its own a process may mount a disk, which goes with it.
     own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-Urm"]
     if subprocess.run([*own, "mount", "-t", "tmpfs", "none", tmp_path], check=False).returncode:

@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 
 import tinydigits
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 
 FOLDER = ROOT / ".github" / "workflows"
 TEXTS = {path.stem: path.read_text() for path in sorted(FOLDER.iterdir())}
@@ -201,6 +201,7 @@ def test_the_site_is_built_as_a_developer_builds_it_and_then_published() -> None
 )
 def test_only_the_tag_of_this_version_is_released(tag: str, code: int) -> None:
     pytest.importorskip("hatchling", reason="no hatchling: pip install hatchling")
+    need("bash", "bash")
     (check,) = (command for command in runs(RELEASE["build"]) if "GITHUB_REF_NAME" in command)
     done = subprocess.run(
         ["bash", "-e", "-c", check],
@@ -233,6 +234,7 @@ def test_nothing_is_cached_in_a_release() -> None:
 
 @every_job
 def test_commands_are_shell(workflow: str, job: str) -> None:
+    need("bash", "bash")
     for command in runs(WORKFLOWS[workflow]["jobs"][job]):
         subprocess.run(["bash", "-n"], input=command, text=True, check=True)
 

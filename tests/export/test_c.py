@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import tinydigits
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tinydigits import infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export import c
@@ -128,8 +128,7 @@ def sizer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> st
     """The compiler that sizes are measured with: a microcontroller's, or this machine's."""
     arm, which = "arm-none-eabi-gcc", shutil.which
     if request.param == arm:
-        if not which(arm):
-            pytest.skip(f"no {arm}: apt-get install gcc-arm-none-eabi")
+        need(arm, "gcc-arm-none-eabi")
         return arm
     path: str = request.getfixturevalue("compiler")
     monkeypatch.setattr(shutil, "which", lambda name: None if name == arm else which(name))

@@ -1,13 +1,12 @@
 """examples/mcu: the net on a Cortex-M4, under QEMU."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tinydigits import load
 from tinydigits.data.dataset import Dataset
 from tinydigits.export import c
@@ -23,10 +22,8 @@ PACKAGES = {
 
 @pytest.fixture(scope="module")
 def header(drawn: Dataset) -> str:
-    missing = [program for program in PACKAGES if not shutil.which(program)]
-    if missing:
-        packages = " ".join(PACKAGES[program] for program in missing)
-        pytest.skip(f"no {' and no '.join(missing)}: apt-get install {packages}")
+    for program, package in PACKAGES.items():
+        need(program, package)
     return c.in_integers(quantise(fold(load()), drawn.train.images[:200]), "0" * 64)
 
 

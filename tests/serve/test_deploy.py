@@ -19,7 +19,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tests.serving import port_in
 from tinydigits.serve import limits
 from tinydigits.serve.api import PATHS
@@ -206,6 +206,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def image(packages: Path, tmp_path_factory: pytest.TempPathFactory) -> Image:
+    need("find", "findutils")
     folder = tmp_path_factory.mktemp("image")
     context = tmp_path_factory.mktemp("context")
     for source in [ROOT / name for name in handed()]:
