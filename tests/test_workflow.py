@@ -136,12 +136,12 @@ def test_the_developers_own_commands_are_run() -> None:
     commands = runs(CHECKS["checks"])
     assert ".venv/bin/python model.py" in commands
     local = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert [line for line in local if line.startswith("make ")] == commands[-3:]
-    assert commands[-3:] == ["make docs", "make check", "make test ARGS=--cov"]
+    assert [line for line in local if line.startswith(("make ", ".ci/"))] == commands[-4:]
+    assert commands[-4:] == [".ci/lacking", "make docs", "make check", "make test ARGS=--cov"]
     (needed,) = re.findall(r"apt-get install .*recommends (.*)", commands[0])
-    # The runner has gcc, and Chrome for a browser.
+    # The runner has gcc, clang, and Chrome for a browser.
     wanted = re.findall(r"needed\+=\((.*?)\)", "\n".join(local))
-    assert set(needed.split()) == set(wanted) - {"gcc libc6-dev", "chromium"}
+    assert set(needed.split()) == set(wanted) - {"gcc libc6-dev", "clang", "chromium"}
 
 
 def test_nothing_is_installed_by_a_bare_name() -> None:
