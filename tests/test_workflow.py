@@ -185,7 +185,11 @@ def test_the_site_is_built_as_a_developer_builds_it_and_then_published() -> None
     upload = build["steps"][-1]
     assert upload["uses"].startswith("actions/upload-pages-artifact@")
     recipe = subprocess.run(
-        ["make", "--dry-run", "docs"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--no-print-directory", "docs"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     assert recipe.endswith(f" {upload['with']['path']}\n")
     assert deploy["needs"] == "build"
