@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,13 @@ def test_named_programs_cannot_be_found() -> None:
 def test_the_first_of_two_programs_with_one_name_is_run() -> None:
     command = ["sh", str(ROOT / ".ci" / "without"), "curl", "--", "gcc", "here we are"]
     assert subprocess.run(command, capture_output=True, check=True).stdout == b"first here we are\n"
+
+
+def test_an_environment_that_python_makes_outlives_it(tmp_path: Path) -> None:
+    without = ["sh", str(ROOT / ".ci" / "without"), "curl", "--"]
+    # The base of this environment: it has no name on PATH where only the environment has one.
+    base = Path(sys.executable).resolve()
+    path = f"{base.parent}{os.pathsep}{os.environ['PATH']}"
+    command = [*without, base.name, "-m", "venv", "--without-pip", str(tmp_path / "env")]
+    subprocess.run(command, env={**os.environ, "PATH": path}, check=True)
+    subprocess.run([tmp_path / "env" / "bin" / "python", "-c", ""], check=True)
