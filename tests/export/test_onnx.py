@@ -1,5 +1,6 @@
-"""ONNX files: small, clean, and the same answers in onnxruntime."""
+"""ONNX files: small, clean, and the same answers in onnxruntime and OpenCV."""
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -10,9 +11,14 @@ from tests.conftest import ROOT
 from tinydigits import InputError, infer, load, report
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
-from tinydigits.export.onnx import in_floats, in_integers
+from tinydigits.export.onnx import in_floats, in_integers, layers_of
 from tinydigits.export.quantised import LOGIT, logits, quantise
 from tinydigits.net.inference import infer_onnx
+
+# What readers such as OpenCV and burn require, and nothing that they do not know.
+POOL = {"kernel_shape", "strides", "pads"}
+CONVOLUTION = POOL | {"dilations", "group"}
+REQUIRED = {"Conv": CONVOLUTION, "QLinearConv": CONVOLUTION, "MaxPool": POOL}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,44 @@ def test_integer_file_is_nearly_exact(real: tuple[Digits, Digits]) -> None:
     assert (found[:1000] - exact).abs().max() < 0.2
     accuracy = report(infer(net, test.images), test.labels).accuracy
     assert report(found, test.labels).accuracy >= accuracy - 0.05
+
+
+@pytest.mark.parametrize("engine", [cv2.dnn.ENGINE_CLASSIC, cv2.dnn.ENGINE_NEW])  # OpenCV 4, 5
+@pytest.mark.parametrize("form", ["floats", "integers"])
+def test_opencv_gives_the_same_answers(
+    form: str, engine: int, drawn: Dataset, request: pytest.FixtureRequest
+) -> None:
+    content = request.getfixturevalue(form)
+    net = cv2.dnn.readNetFromONNX(np.frombuffer(content, np.uint8), engine)
+    for images in (drawn.test.images, drawn.test.images[:1]):
+        net.setInput(cv2.dnn.blobFromImages(list(images.numpy()), ddepth=cv2.CV_8U))
+        found, expected = torch.from_numpy(net.forward()), infer_onnx(content, images)
+        assert torch.equal(found.argmax(dim=1), expected.argmax(dim=1))
+        # Each rounds int8 activations in its own way.
+        assert (found - expected).abs().max() < (1e-3 if form == "floats" else 0.2)
+
+
+@pytest.mark.parametrize("form", ["floats", "integers"])
+def test_no_attribute_is_left_to_its_default(form: str, request: pytest.FixtureRequest) -> None:
+    nodes = onnx.load_from_string(request.getfixturevalue(form)).graph.node
+    windows = [node for node in nodes if node.op_type in REQUIRED]
+    assert {node.op_type for node in windows} >= {"Conv", "MaxPool"}
+    for node in windows:
+        assert {each.name for each in node.attribute} == REQUIRED[node.op_type]
+
+
+def test_layers_are_read_from_files_of_earlier_versions(floats: bytes) -> None:
+    earlier = onnx.load_from_string(floats)
+    first, second = earlier.graph.node[:2]
+    axes = onnx.numpy_helper.from_array(np.array([1]), "axes")
+    earlier.graph.initializer.append(axes)
+    second.CopyFrom(onnx.helper.make_node("Unsqueeze", [*first.output, "axes"], second.output))
+    for node in earlier.graph.node:
+        if node.op_type == "Conv":
+            node.ClearField("attribute")
+    for old, new in zip(layers_of(earlier.SerializeToString()), layers_of(floats), strict=True):
+        np.testing.assert_array_equal(old.weight, new.weight)
+        assert (old.side, old.relu, old.pool) == (new.side, new.relu, new.pool)
 
 
 def test_other_files_are_refused(floats: bytes) -> None:

@@ -2,7 +2,9 @@
 
 Input ``pixels``: uint8 (N, 28, 28), 0 to 255, white on black. Output ``logits``: float32 (N, 10).
 Nothing is traced, so the file contains nothing from PyTorch or the machine. The opset is old on
-purpose: it has all that is needed, and every runtime of recent years reads it.
+purpose: it has all that is needed, and every runtime of recent years reads it. Attributes are
+written even where they equal ONNX's defaults, because some readers require them; for the same
+reason the graph has only operators that OpenCV reads.
 """
 
 from dataclasses import replace
@@ -15,20 +17,18 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tinydigits import __version__
 from tinydigits.errors import InputError
-from tinydigits.export.layers import Convolution, IntegerConvolution
+from tinydigits.export.layers import Convolution, IntegerConvolution, Numbers
 from tinydigits.net.contract import SIDE
 
-OPSET, IR = 13, 8
+OPSET, IR = 16, 8
 
 
 def in_floats(layers: list[Convolution]) -> bytes:
     """Return the ONNX file of a float32 net."""
     graph = _Graph()
-    x = graph.add("Cast", "pixels", to=TensorProto.FLOAT)
-    x = graph.add("Unsqueeze", x, np.array([1]))
+    x = graph.pixels()
     for layer in layers:
-        weight, bias = layer.weight.astype(np.float32), layer.bias.astype(np.float32)
-        x = graph.add("Conv", x, weight, bias)
+        x = graph.convolution(x, layer.weight, layer.bias)
         if layer.relu:
             x = graph.add("Relu", x)
         if layer.pool == "max":
@@ -46,7 +46,7 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
     """
     *inner, last = layers
     graph = _Graph()
-    x = graph.add("Unsqueeze", "pixels", np.array([1]))
+    x = graph.add("QuantizeLinear", graph.pixels(), np.float32(1), np.uint8(0))
     for layer in inner:
         x = graph.add(
             "QLinearConv",
@@ -59,17 +59,15 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
             np.float32(layer.output_scale),
             np.uint8(0),
             layer.bias,
+            **_convolution(layer.weight),
         )
         if layer.pool == "max":
             x = graph.max_pool(x)
-    # A 1x1 kernel on the sum of 2x2 pixels is a 2x2 kernel on the pixels: exact in integers.
-    side = inner[-1].side
-    weight = np.tile(last.weight, (1, 1, side, side))
-    x = graph.add("ConvInteger", x, _unsigned(weight), np.uint8(0), np.uint8(128))
-    x = graph.add("Cast", x, to=TensorProto.FLOAT)
-    scale = (last.input_scale * last.weight_scale).astype(np.float32).reshape(-1, 1, 1)
-    x = graph.add("Mul", x, scale)
-    x = graph.add("Add", x, last.bias.reshape(-1, 1, 1).astype(np.float32) * scale)
+    # Logits are not rounded to 8 bits, so the last layer is computed in floats.
+    x = graph.add("DequantizeLinear", x, np.float32(inner[-1].output_scale), np.uint8(0))
+    x = graph.add("GlobalAveragePool", x)
+    weight = last.weight * last.weight_scale[:, None, None, None]
+    x = graph.convolution(x, weight, last.bias * last.input_scale * last.weight_scale)
     return graph.file(x, len(last.bias))
 
 
@@ -92,7 +90,9 @@ def _layers(graph: onnx.GraphProto) -> list[Convolution]:
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     side, layers = SIDE, list[Convolution]()
     first, second, *nodes, last = graph.node
-    if (first.op_type, second.op_type, last.op_type) != ("Cast", "Unsqueeze", "Flatten"):
+    if (first.op_type, last.op_type) != ("Cast", "Flatten"):
+        raise ValueError
+    if second.op_type not in {"Reshape", "Unsqueeze"}:  # Unsqueeze in files of earlier versions
         raise ValueError
     for node in nodes:
         match node.op_type:
@@ -116,6 +116,14 @@ def _unsigned(weight: Any) -> Any:
     return (weight.astype(np.int16) + 128).astype(np.uint8)
 
 
+def _window(side: int, stride: int) -> dict[str, Any]:
+    return {"kernel_shape": [side, side], "strides": [stride, stride], "pads": [0, 0, 0, 0]}
+
+
+def _convolution(weight: Any) -> dict[str, Any]:
+    return {**_window(weight.shape[-1], 1), "dilations": [1, 1], "group": 1}
+
+
 class _Graph:
     """Nodes and constants, each named by its number."""
 
@@ -130,9 +138,20 @@ class _Graph:
         self.nodes.append(helper.make_node(kind, names, [output], **attributes))
         return output
 
+    def pixels(self) -> str:
+        """Add the input as floats (N, 1, 28, 28) and return its name."""
+        x = self.add("Cast", "pixels", to=TensorProto.FLOAT)
+        # Not Unsqueeze, for which OpenCV 4 takes the number of pictures to be fixed.
+        return self.add("Reshape", x, np.array([-1, 1, SIDE, SIDE]))
+
+    def convolution(self, x: str, weight: Numbers, bias: Numbers) -> str:
+        """Add a convolution in float32 and return its output's name."""
+        numbers = weight.astype(np.float32), bias.astype(np.float32)
+        return self.add("Conv", x, *numbers, **_convolution(weight))
+
     def max_pool(self, x: str) -> str:
         """Add the maximum of every 2x2 pixels and return its output's name."""
-        return self.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
+        return self.add("MaxPool", x, **_window(2, 2))
 
     def _constant(self, value: Any) -> str:
         name = f"c{len(self.constants)}"
@@ -141,7 +160,7 @@ class _Graph:
 
     def file(self, x: str, classes: int) -> bytes:
         """Return the ONNX file of the graph, with ``x`` (N, classes, 1, 1) flattened to logits."""
-        self.nodes.append(helper.make_node("Flatten", [x], ["logits"]))
+        self.nodes.append(helper.make_node("Flatten", [x], ["logits"], axis=1))
         pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", SIDE, SIDE])
         logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])
         graph = helper.make_graph(self.nodes, "tinydigits", [pixels], [logits], self.constants)
