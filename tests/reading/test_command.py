@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import ExifTags, Image
 
 from tests.conftest import ROOT
 from tests.pictures import drawn, side_by_side
@@ -146,7 +146,9 @@ def test_one_bad_picture_is_told_and_the_rest_go_on(capsys: pytest.CaptureFixtur
     assert main(["predict", "scans", "--json"]) == 1
     printed, told = capsys.readouterr()
     assert [json.loads(line)["digit"] for line in printed.splitlines()] == [0, 2, 3]
-    assert told == ("error: scans/1.jpg: not a picture: expected a format such as PNG or JPEG\n")
+    assert told == (
+        "error: scans/1.jpg: not a picture in a readable format: expected one such as PNG or JPEG\n"
+    )
 
 
 def truncated() -> bytes:
@@ -174,7 +176,7 @@ def static() -> Image.Image:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (lambda: b"", "not a picture: expected a format such as PNG or JPEG"),
+        (lambda: b"", "not a picture in a readable format: expected one such as PNG or JPEG"),
         (lambda: b"%PDF-1.4 no picture", "not a picture"),
         (truncated, "damaged (image file is truncated"),
         (lambda: frames("GIF"), "2 frames or pages: expected one"),
@@ -202,6 +204,59 @@ def test_a_phones_picture_with_a_second_one_inside_is_read(
 ) -> None:
     drawn(6).save("phone.jpg", "MPO", save_all=True, append_images=[drawn(2, size=(80, 80))])
     assert json.loads(lines(capsys, "--json", "phone.jpg")[0])["digit"] == 6
+
+
+def test_hidden_files_and_folders_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("scans/.ipynb_checkpoints").mkdir()
+    shutil.copy("scans/1.jpg", "scans/.ipynb_checkpoints/1-checkpoint.jpg")
+    Path("scans/._2.webp").write_bytes(b"\0\5\26\7\0\2\0\0Mac OS X        \0\2")
+    shutil.copytree("scans", ".digits/scans")
+    assert len(lines(capsys, "--json", "scans")) == 4
+    assert len(lines(capsys, "--json", ".digits")) == 4  # named by the user, so it is meant
+    assert len(lines(capsys, "--json", "scans/.ipynb_checkpoints/1-checkpoint.jpg")) == 1
+
+
+def test_heic_and_avif_are_read(capsys: pytest.CaptureFixture[str]) -> None:
+    heif = pytest.importorskip("pillow_heif", reason="no pillow-heif: pip install pillow-heif")
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3  # the phone was held upside down
+    upright = [heif.from_pillow(drawn(digit).convert("RGB")) for digit in (7, 2)]
+    turned = heif.from_pillow(drawn(6).convert("RGB").rotate(180))
+    turned.info["exif"] = exif.tobytes()
+    upright[0].save("scans/4.HEIC")
+    turned.save("scans/5.heic")
+    heif.from_pillow(drawn(8)).save("scans/6.jpg", format="HEIF")  # renamed by a mail program
+    expected = [0, 1, 2, 3, 7, 6, 8]
+    if "AVIF" in Image.OPEN:
+        drawn(9).save("scans/7.avif")
+        expected.append(9)
+    answers = [json.loads(line)["digit"] for line in lines(capsys, "--json", "scans")]
+    assert answers == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("4.HEIC", b"\0\0\0\x18ftypheic", "a HEIC picture: type pip install 'tinydigits[heic]'"),
+        ("4.jpg", b"\0\0\0\x18ftypmif1", "a HEIC picture: type pip install 'tinydigits[heic]'"),
+        ("4.avif", b"\0\0\0\x18ftypavif", "not a picture in a readable format"),
+        ("4.CR3", b"\0\0\0\x18ftypcrx ", "not a picture in a readable format"),
+        ("4.dng", b"MM\0*\0\0\0\x08", "not a picture in a readable format"),
+    ],
+)
+def test_a_photograph_that_cannot_be_read_is_reported(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: bytes,
+    message: str,
+) -> None:
+    for form in {"HEIF", "AVIF"} & set(Image.ID):  # as without the extra, and with an older Pillow
+        monkeypatch.delitem(Image.OPEN, form)
+        monkeypatch.setattr(Image, "ID", [other for other in Image.ID if other != form])
+    Path("scans", name).write_bytes(content)
+    assert f"error: scans/{name}: {message}" in refused(capsys, "scans", code=1)
+    assert f"error: scans/{name}: {message}" in refused(capsys, f"scans/{name}")
 
 
 @pytest.mark.parametrize(

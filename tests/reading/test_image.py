@@ -20,6 +20,7 @@ from tinydigits.errors import InputError, NoDigit, SeveralDigits
 from tinydigits.reading.image import from_array, to_mnist
 
 Pixels = npt.NDArray[np.uint8]
+Numbers = npt.NDArray[np.float64]
 Rng = np.random.Generator
 
 
@@ -349,8 +350,63 @@ def test_arrays_of_every_type_show_the_same_digit(dtype: str) -> None:
     )
 
 
+SCALES: dict[str, Callable[[Numbers], Numbers]] = {
+    "0 to 1": lambda x: x / 255,
+    "0 to 2": lambda x: x / 127.5,
+    "0 to 10": lambda x: x / 25.5,
+    "0 to 16": lambda x: x / 255 * 16,
+    "0 to 100": lambda x: x / 2.55,
+    "12 bits": lambda x: x / 255 * 4095,
+    "-1 to 1": lambda x: x / 127.5 - 1,
+    "MNIST's mean and deviation": lambda x: (x / 255 - 0.1307) / 0.3081,
+    "its own mean and deviation": lambda x: (x - x.mean()) / x.std(),
+    "-255 to 0": lambda x: x - 255,
+    "millions": lambda x: (x - 100) * 1e6,
+}
+
+
+@pytest.mark.parametrize(("ink", "paper"), [(0, 255), (255, 0)], ids=["dark", "light"])
+@pytest.mark.parametrize("scaled", SCALES.values(), ids=SCALES)
+def test_numbers_on_any_scale_show_the_same_digit(
+    scaled: Callable[[Numbers], Numbers], ink: int, paper: int
+) -> None:
+    picture = drawn(5, ink=ink, paper=paper)
+    pixels = scaled(np.asarray(picture, np.float64))
+    expected = to_mnist(picture).astype(int)
+    for kind in (np.float64, np.float32):
+        assert np.abs(to_mnist(from_array(pixels.astype(kind))) - expected).max() <= 12
+
+
+@pytest.mark.parametrize("white", [1, 2, 16])
+def test_small_integers_show_the_same_digit(white: int) -> None:
+    mask = np.asarray(drawn(5, ink=255, paper=0)) > 127
+    for kind in ("uint8", "int8", "int64"):
+        levels = to_mnist(from_array((mask * white).astype(kind)))
+        assert np.array_equal(levels, to_mnist(from_array(mask)))
+
+
+def test_numbers_that_are_not_finite_count_as_the_lowest() -> None:
+    pixels = np.asarray(drawn(5, ink=255, paper=0)) / 127.5 - 1
+    holes = pixels.copy()
+    holes[:9, :9] = [np.nan, np.inf, -np.inf] * 3
+    assert np.array_equal(to_mnist(from_array(holes)), to_mnist(from_array(pixels)))
+
+
+@pytest.mark.parametrize("value", [-0.42, 0.0, 0.5, 3.0, 200.0, 1e9, np.nan])
+def test_an_even_array_is_blank(value: float) -> None:
+    with pytest.raises(NoDigit, match="blank"):
+        to_mnist(from_array(np.full((40, 40), value)))
+
+
+def test_channels_may_come_first() -> None:
+    colours = np.asarray(drawn(5).convert("RGB"))
+    expected = to_mnist(from_array(colours))
+    assert np.array_equal(to_mnist(from_array(np.moveaxis(colours, 2, 0))), expected)
+    assert np.array_equal(to_mnist(from_array(colours[None, :, :, 0])), expected)
+
+
 any_array = arrays.arrays(
-    dtype=st.sampled_from(["uint8", "uint16", "int32", "float32", "float64", "bool"]),
+    dtype=st.sampled_from(["uint8", "int8", "uint16", "int32", "float32", "float64", "bool"]),
     shape=st.one_of(
         st.tuples(st.integers(1, 40), st.integers(1, 40)),
         st.tuples(st.integers(1, 20), st.integers(1, 20), st.sampled_from([1, 3, 4])),

@@ -1,7 +1,10 @@
 """``tinydigits.predict``: the inputs it accepts and the answers it returns."""
 
+import io
 import shutil
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,6 +40,69 @@ def test_a_batch_is_answered_in_order() -> None:
     assert [each.digit for each in tinydigits.predict(batch)] == [3, 1, 4]
     assert [each.digit for each in tinydigits.predict(torch.from_numpy(batch))] == [3, 1, 4]
     assert tinydigits.predict([]) == []
+
+
+def test_tensors_of_every_kind_are_read() -> None:
+    batch = np.stack([np.asarray(drawn(digit, ink=255, paper=0)) for digit in (3, 1, 4)])
+    pixels = torch.from_numpy(batch)
+    normalised = (pixels / 255 - 0.1307) / 0.3081
+    kinds: list[torch.Tensor] = [
+        pixels.to(torch.int64),
+        (pixels / 255).bfloat16(),
+        (pixels / 255).half(),
+        normalised.requires_grad_(),
+        normalised[:, None],  # (N, 1, H, W), as a net takes them
+        pixels[:, None].expand(-1, 3, -1, -1),
+        pixels.conj(),
+    ]
+    for tensor in kinds:
+        assert [each.digit for each in tinydigits.predict(tensor)] == [3, 1, 4]
+        assert [each.digit for each in tinydigits.predict(list(tensor))] == [3, 1, 4]
+
+
+def test_nested_lists_are_a_picture_or_several() -> None:
+    image = np.asarray(drawn(4))
+    assert [each.digit for each in tinydigits.predict(image.tolist())] == [4]
+    assert [each.digit for each in tinydigits.predict([image.tolist()] * 2)] == [4, 4]
+
+
+def test_files_and_their_bytes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "four.png"
+    drawn(4).save(path)
+    content = path.read_bytes()
+    with zipfile.ZipFile(tmp_path / "four.zip", "w") as archive:
+        archive.write(path, "4.png")
+    with path.open("rb") as file, zipfile.ZipFile(tmp_path / "four.zip") as archive:
+        files: list[Any] = [
+            content,
+            bytearray(content),
+            memoryview(content),
+            archive.open("4.png"),
+            file,
+        ]
+        assert [each.digit for each in tinydigits.predict(files)] == [4] * 5
+    assert [each.digit for each in tinydigits.predict(content)] == [4]
+    assert [each.digit for each in tinydigits.predict(io.BytesIO(content))] == [4]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (None, "NoneType is not a picture: expected a Pillow image, an array"),
+        (7, "int is not a picture"),
+        ([None], r"picture 0: an array of shape \(\) and type object is not a picture"),
+        ([[1, 2], [3]], "list is not a picture"),
+        (torch.zeros(28, 28).to_sparse(), "Tensor is not a picture: .* dense tensor"),
+        (torch.zeros(28, 28, device="meta"), "Tensor is not a picture"),
+        (b"", "picture 0: not a picture in a readable format"),
+        (io.BytesIO(b"GIF89a"), "picture 0: not a picture in a readable format"),
+        (io.StringIO("text"), "picture 0: a file opened as text: open it with mode 'rb'"),
+    ],
+)
+def test_what_is_no_picture_gets_one_line(wrong: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as refused:
+        tinydigits.predict(wrong)
+    assert "\n" not in str(refused.value)
 
 
 def test_the_answer_is_the_nets_softmax_over_what_it_saw() -> None:

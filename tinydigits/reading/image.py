@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from tinydigits.data import frame
 from tinydigits.data.frame import BOX
+from tinydigits.data.likeness import DARK
 from tinydigits.errors import NoDigit
 from tinydigits.reading import messages
 from tinydigits.reading.ink import BLOT, Floats, Strokes, extent_of, find_strokes, mean_width
@@ -25,6 +26,8 @@ VIEW = 256  # pixels of a view's longer side: enough to measure a digit that fil
 LOOKS = 5  # at most; each magnifies at least CLOSER times more than the one before
 CLOSER = 1.6
 MARGIN = 0.3  # around the digit, as a share of its size
+CHANNELS = (1, 3, 4)
+MOST = 1e30  # no real picture has larger numbers, and their sums would overflow
 LEAST_SIZE = 4  # pixels: anything smaller cannot be told from a dot ...
 LEAST_SHARE = 0.02  # ... and of the picture's longer side: anything smaller is a speck
 
@@ -59,19 +62,31 @@ def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
 def from_array(array: npt.ArrayLike) -> Image.Image:
     """Return an array as a picture.
 
-    Accepts (H, W) or (H, W, 1) for grey, (H, W, 3) for RGB and (H, W, 4) for RGBA, as booleans,
-    integers or floats of any range.
+    Accepts (H, W) for grey, (H, W, C) or (C, H, W) with 1, 3 or 4 channels for grey, RGB and RGBA,
+    as booleans or as real numbers of any type and scale: 0 to 1, 0 to 255, 16 bits, normalised for
+    training, and so on. Values that are not finite count as the lowest one.
 
     Raises:
         InputError: the array has another shape or type, or is empty.
     """
-    values = np.asarray(array)
-    if values.ndim == 3 and values.shape[2] == 1:
-        values = values[:, :, 0]
-    is_picture = values.ndim == 2 or (values.ndim == 3 and values.shape[2] in (3, 4))
+    try:
+        values = np.asarray(array)
+    except ValueError as error:  # rows of unequal lengths
+        raise messages.no_array(array) from error
+    picture = _channels_last(values)
+    is_picture = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (3, 4))
     if not is_picture or values.size == 0 or values.dtype.kind not in "buif":
         raise messages.no_picture(values)
-    return Image.fromarray(values if values.dtype == np.uint8 else _eight_bits(values))
+    return Image.fromarray(_eight_bits(picture))
+
+
+def _channels_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return (H, W) for one channel and (H, W, C) for several, wherever the channels are."""
+    if values.ndim != 3:
+        return values
+    if values.shape[2] not in CHANNELS and values.shape[0] in CHANNELS:
+        values = np.moveaxis(values, 0, 2)
+    return values[:, :, 0] if values.shape[2] == 1 else values
 
 
 def _opaque(image: Image.Image) -> Image.Image:
@@ -84,15 +99,25 @@ def _opaque(image: Image.Image) -> Image.Image:
 
 
 def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return numbers of any type and range as uint8, 0 to 255."""
-    finite = np.nan_to_num(values.astype(np.float64), nan=0, posinf=0, neginf=0)
-    finite = finite.clip(-1e30, 1e30)  # no real picture has more, and larger sums overflow
-    finite -= min(0, finite.min())
-    top = finite.max()
-    # White is 1, or the largest number of 8 bits, or of as many as a camera uses.
-    white = 1 if top <= 1 else 2.0 ** max(8, math.ceil(math.log2(top + 1))) - 1
-    levels: npt.NDArray[np.uint8] = np.rint(finite * (255 / white)).astype(np.uint8)
+    """Return numbers of any type and scale as uint8, 0 to 255."""
+    numbers = values.astype(np.float64).clip(-MOST, MOST)
+    lowest = np.min(numbers, where=np.isfinite(values), initial=MOST)
+    numbers = np.where(np.isfinite(values), numbers, lowest)
+    black = min(0.0, lowest)  # negative numbers are normalised ones
+    numbers -= black
+    white = numbers.max() if black else _white(numbers.max())
+    levels: npt.NDArray[np.uint8] = np.rint(numbers * (255 / (white or 1))).astype(np.uint8)
     return levels
+
+
+def _white(brightest: float) -> float:
+    """Return the white of the scale, starting at 0, that a picture's brightest pixel suggests."""
+    if brightest <= 1:
+        return 1
+    if brightest <= DARK:  # as on scikit-learn's scale, 0 to 16
+        return brightest
+    # The largest number of 8 bits, or of as many as a camera uses.
+    return 2.0 ** max(8, math.ceil(math.log2(brightest + 1))) - 1
 
 
 def _on_paper(image: Image.Image) -> Image.Image:

@@ -15,7 +15,8 @@ WIDE = "the ink is too wide for one digit"
 SEVERAL = "there is more than one digit: crop the picture to one"
 
 NO_NAMES = "no picture given: expected files, folders, patterns, or - for standard input"
-NO_PICTURE = "not a picture: expected a format such as PNG or JPEG"
+NO_PICTURE = "not a picture in a readable format: expected one such as PNG or JPEG"
+HEIC = "a HEIC picture: type pip install 'tinydigits[heic]' to read it, or save it as JPEG"
 
 
 def empty_folder(name: str) -> InputError:
@@ -32,7 +33,15 @@ def no_picture(values: npt.NDArray[Any]) -> InputError:
     """Return the error for an array that is not a picture."""
     return InputError(
         f"an array of shape {values.shape} and type {values.dtype} is not a picture: "
-        "expected numbers of shape (H, W), (H, W, 3) or (H, W, 4)"
+        "expected numbers of shape (H, W), (H, W, C) or (C, H, W) with 1, 3 or 4 channels"
+    )
+
+
+def no_array(value: Any) -> InputError:
+    """Return the error for an object that is neither a picture nor an array."""
+    return InputError(
+        f"{type(value).__name__} is not a picture: expected a Pillow image, an array or dense "
+        "tensor, a path, bytes, or a file opened with mode 'rb'"
     )
 
 

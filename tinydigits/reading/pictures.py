@@ -7,7 +7,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,9 +16,21 @@ from PIL import Image, UnidentifiedImageError
 from tinydigits.errors import InputError
 from tinydigits.reading import messages
 
+with suppress(ImportError):  # the extra "heic"
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+Image.init()
+
 STDIN = "-"
 # One picture in several layers or sizes, of which the first is complete. Phones write MPO.
-LAYERED = frozenset({"MPO", "PSD", "ICO", "ICNS"})
+LAYERED = frozenset({"MPO", "PSD", "ICO", "ICNS", "HEIF"})
+HEIC = rb"....ftyp(hei|hev|mif1|msf1)"  # how such a file begins: ISO/IEC 23008-12
+# Photographs that Pillow alone may not read: HEIC, AVIF, JPEG XL and cameras' raw files.
+PHOTOS = {
+    ".heic", ".heif", ".hif", ".avif", ".jxl",
+    ".dng", ".cr2", ".cr3", ".nef", ".nrw", ".arw", ".orf", ".raf", ".rw2", ".pef", ".srw", ".raw",
+}  # fmt: skip
 
 
 def find(names: Iterable[str]) -> list[str]:
@@ -55,12 +67,20 @@ def _files(name: str) -> list[str]:
 
 
 def in_folder(folder: Path) -> list[Path]:
-    """Return the pictures in and below a folder, recognised by suffix, 9 before 10."""
-    Image.init()
+    """Return the pictures in and below a folder, recognised by suffix, 9 before 10.
+
+    Formats that cannot be read here are included, so that their files are reported. Files and
+    folders whose names begin with a dot are left out: programs keep their own copies there.
+    """
     known = Image.registered_extensions().items()
-    suffixes = {suffix for suffix, form in known if form in Image.OPEN}
+    suffixes = {suffix for suffix, form in known if form in Image.OPEN} | PHOTOS
     found = (each for each in folder.rglob("*") if each.suffix.lower() in suffixes)
-    return sorted(found, key=_by_number)
+    shown = (each for each in found if not _is_hidden(each.relative_to(folder)))
+    return sorted(shown, key=_by_number)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 def _by_number(path: Path) -> list[tuple[int, str]]:
@@ -75,20 +95,35 @@ def open_picture(name: str) -> Image.Image:
         InputError: it cannot be read, is not a picture, is damaged, has several frames, or has more
             pixels than Pillow's limit.
     """
-    with _explained(), warnings.catch_warnings():
+    if name == STDIN:
+        return open_content(sys.stdin.buffer.read())
+    with _explained(), _bombs_are_errors(), open(name, "rb") as file:
+        return _decode(file)
+
+
+def open_content(content: bytes) -> Image.Image:
+    """Return the picture in a file's bytes, as ``open_picture`` does.
+
+    Raises:
+        InputError: as for ``open_picture``.
+    """
+    with _explained(), _bombs_are_errors():
+        return _decode(io.BytesIO(content))
+
+
+@contextmanager
+def _bombs_are_errors() -> Iterator[None]:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        if name == STDIN:
-            return _decode(io.BytesIO(sys.stdin.buffer.read()))
-        with open(name, "rb") as file:
-            return _decode(file)
+        yield
 
 
 def decode(content: bytes, *, formats: tuple[str, ...], most_pixels: int) -> Image.Image:
     """Return the picture in a file's bytes, fully read, if its format is one of ``formats``.
 
-    ``formats`` are Pillow's names. Several threads can call it at once: unlike ``open_picture``, it
-    changes no warning filters.
+    ``formats`` are Pillow's names; those that are not available here are left out. Several threads
+    can call it at once: unlike ``open_picture``, it changes no warning filters.
 
     Raises:
         InputError: it is not such a picture, is damaged, has several frames, or has more than
@@ -103,8 +138,6 @@ def _explained() -> Iterator[None]:
     """Turn any exception from opening a picture into a one-line ``InputError``."""
     try:
         yield
-    except UnidentifiedImageError:
-        raise InputError(messages.NO_PICTURE) from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise messages.too_large(Image.MAX_IMAGE_PIXELS or 0) from None
     except OSError as error:
@@ -128,7 +161,11 @@ def _explained() -> Iterator[None]:
 def _decode(
     file: BinaryIO, *, formats: tuple[str, ...] | None = None, most_pixels: float = math.inf
 ) -> Image.Image:
-    image = Image.open(file, formats=formats)
+    available = [name for name in formats if name in Image.OPEN] if formats else None
+    try:
+        image = Image.open(file, formats=available)
+    except UnidentifiedImageError:
+        raise InputError(_unknown(file)) from None
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format not in LAYERED:
         raise messages.several_frames(frames)
@@ -136,3 +173,10 @@ def _decode(
         raise messages.too_large(most_pixels)
     image.load()
     return image
+
+
+def _unknown(file: BinaryIO) -> str:
+    """Return why a file's format is not read."""
+    file.seek(0)
+    is_heic = re.match(HEIC, file.read(16), re.DOTALL)
+    return messages.HEIC if is_heic and "HEIF" not in Image.OPEN else messages.NO_PICTURE

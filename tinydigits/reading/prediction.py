@@ -1,9 +1,11 @@
 """Predict the digits in pictures from Python: ``tinydigits.predict``."""
 
+import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from os import PathLike
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +16,10 @@ from tinydigits.errors import InputError
 from tinydigits.net.inference import infer
 from tinydigits.net.model import Net
 from tinydigits.net.trained import load
-from tinydigits.reading import image, pictures
+from tinydigits.reading import image, messages, pictures
+from tinydigits.reading.image import CHANNELS
 
-Picture = Image.Image | npt.ArrayLike | str | Path
+Picture = Image.Image | npt.ArrayLike | torch.Tensor | str | PathLike[str] | bytes | IO[bytes]
 
 
 @dataclass(frozen=True)
@@ -45,13 +48,15 @@ class Prediction:
 
 
 def predict(images: Picture | Iterable[Picture], *, model: Net | None = None) -> list[Prediction]:
-    """Return a prediction for each picture: a Pillow image, an array, a path, or several of these.
+    """Return a prediction for each picture.
 
-    Arrays are (H, W), (H, W, 3) or (H, W, 4), or (N, H, W) for several; see ``image.from_array``.
-    Without ``model``, the package's default net answers.
+    A picture is a Pillow image, an array or tensor, a path, a file opened with mode ``rb``, or such
+    a file's bytes; several are an iterable of these. Arrays are (H, W) or (H, W, C), or (N, H, W),
+    (N, C, H, W) and (N, H, W, C) for several, of any numbers; see ``image.from_array``. Without
+    ``model``, the package's default net answers.
 
     Raises:
-        InputError: a picture cannot be opened.
+        InputError: a picture cannot be opened, or an argument is none.
         NoDigit: a picture contains no digit.
         SeveralDigits: a picture contains more than one digit.
     """
@@ -59,29 +64,67 @@ def predict(images: Picture | Iterable[Picture], *, model: Net | None = None) ->
     return answer(inputs, model or load())
 
 
-def _several(images: Any) -> Iterable[Any]:
-    if isinstance(images, Image.Image | str | Path):
+def _several(images: Any) -> list[Any]:
+    """Return the pictures among the accepted arguments of ``predict``."""
+    if isinstance(images, Image.Image | str | PathLike) or _is_file(images):
         return [images]
-    if isinstance(images, np.ndarray | torch.Tensor):
-        is_one = images.ndim == 2 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
-        return [images] if is_one else list(images)
-    return list(images)
+    if hasattr(images, "__array__") or _is_nested(images):
+        array = _array(images)
+        is_one = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)
+        return [array] if is_one else list(array) if array.ndim else [array]
+    if isinstance(images, Iterable):
+        return list(images)
+    raise messages.no_array(images)
+
+
+def _is_file(picture: Any) -> bool:
+    """Whether this is a picture file's content, or an object with a method to read it."""
+    return isinstance(picture, bytes | bytearray | memoryview) or hasattr(picture, "read")
+
+
+def _is_nested(images: Any) -> bool:
+    """Whether these are lists of numbers: rows of one picture, or several pictures."""
+    return isinstance(images, list | tuple) and bool(images) and isinstance(images[0], list | tuple)
+
+
+def _array(values: Any) -> npt.NDArray[Any]:
+    """Return a tensor, on any device, or anything else that NumPy takes, as an array."""
+    try:
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu()
+            # NumPy has no bfloat16.
+            return np.asarray(values.float() if values.is_floating_point() else values)
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError) as error:  # such as a sparse tensor
+        raise messages.no_array(values) from error
 
 
 def _input(number: int, picture: Any) -> npt.NDArray[np.uint8]:
     try:
         return image.to_mnist(_opened(picture))
     except InputError as error:
-        name = picture if isinstance(picture, str | Path) else f"picture {number}"
+        name = picture if isinstance(picture, str | PathLike) else f"picture {number}"
         raise type(error)(f"{name}: {error}") from error
 
 
 def _opened(picture: Any) -> Image.Image:
     if isinstance(picture, Image.Image):
         return picture
-    if isinstance(picture, str | Path):
-        return pictures.open_picture(str(picture))
-    return image.from_array(picture)
+    if isinstance(picture, str | PathLike):
+        return pictures.open_picture(os.fspath(picture))
+    if _is_file(picture):
+        return pictures.open_content(_content(picture))
+    return image.from_array(_array(picture))
+
+
+def _content(file: Any) -> bytes:
+    """Return the bytes of a file object, read from where it stands, or of a bytes-like object."""
+    if isinstance(file, io.TextIOBase):
+        raise InputError("a file opened as text: open it with mode 'rb'")
+    try:
+        return bytes(file.read() if hasattr(file, "read") else file)
+    except (OSError, ValueError, TypeError) as error:  # such as a closed file
+        raise messages.unreadable(error) from error
 
 
 def answer(inputs: list[npt.NDArray[np.uint8]], model: Net) -> list[Prediction]:
