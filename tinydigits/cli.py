@@ -118,6 +118,10 @@ class Evaluate(_OnMnist):
     plots: Path | None = None
     """Folder for confusion.png, mistakes.png and reliability.png."""
     corruptions: Damage = False
+    invert: bool = False
+    """Invert IDX images that are black on white."""
+    transpose: bool = False
+    """Exchange rows and columns of IDX images, as EMNIST's files need it."""
 
     def run(self) -> int:
         from tinydigits.evaluate.command import evaluate
@@ -129,6 +133,8 @@ class Evaluate(_OnMnist):
             as_json=self.json,
             plots=self.plots,
             damage=self.corruptions,
+            invert=self.invert,
+            transpose=self.transpose,
         )
 
 

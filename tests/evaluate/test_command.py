@@ -75,6 +75,41 @@ def test_an_idx_pair_is_evaluated_in_either_order(
     assert told["accuracy_undisputed"] is None
 
 
+@pytest.mark.parametrize(
+    "changes", [["--invert"], ["--transpose"], ["--invert", "--transpose"]], ids=" ".join
+)
+@pytest.mark.parametrize("net", ["robust", "classic"])
+def test_digits_in_another_form_are_named_and_read_where_told(
+    capsys: pytest.CaptureFixture[str], pair: Digits, changes: list[str], net: str
+) -> None:
+    images = pair.images.numpy()
+    if "--invert" in changes:
+        images = 255 - images
+    if "--transpose" in changes:
+        images = images.transpose(0, 2, 1)
+    Path("other-images").write_bytes(idx(np.ascontiguousarray(images)))
+    files = ["--model", net, "other-images", "some-labels.gz"]
+    assert main(["evaluate", *files]) == 0
+    warning = capsys.readouterr().err
+    assert warning.count("\n") == 1
+    assert warning.endswith(f": {' and '.join(f'add {name}' for name in changes)}\n")
+    assert main(["evaluate", "--json", *files, *changes]) == 0
+    printed, warning = capsys.readouterr()
+    assert (json.loads(printed)["accuracy"] > 98, warning) == (True, "")
+    assert main(["evaluate", "--model", net, "some-images", "some-labels.gz", *changes]) == 0
+    warning = capsys.readouterr().err
+    assert warning.endswith(f": {' and '.join(f'leave out {name}' for name in changes)}\n")
+
+
+def test_digits_that_are_hard_get_no_advice(
+    capsys: pytest.CaptureFixture[str], pair: Digits
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, pair.images.shape, dtype=np.uint8)
+    Path("other-images").write_bytes(idx(noise))
+    assert main(["evaluate", "other-images", "some-labels.gz"]) == 0
+    assert capsys.readouterr().err == ""
+
+
 def test_a_folder_of_pictures_is_evaluated(capsys: pytest.CaptureFixture[str]) -> None:
     for digit in range(10):
         Path("mine", str(digit)).mkdir(parents=True)
@@ -141,6 +176,9 @@ def test_pictures_of_the_figures_are_written(capsys: pytest.CaptureFixture[str])
         (["some-images", "some-images"], "expected images (N, 28, 28) and labels (N,)"),
         (["some-images", "text"], "text is not an IDX file of bytes: magic number"),
         (["some-images", "broken.gz"], "broken.gz is not an IDX file of bytes"),
+        (["masks", "some-labels.gz"], "masks or some-labels.gz have no pixel above 1: expected"),
+        (["empty", "--invert"], "--invert is for IDX files of images and labels"),
+        (["--transpose"], "--transpose is for IDX files of images and labels"),
         (["some-images", "eleven"], "label 11 in some-images or eleven: expected 0 to 9"),
         (["empty"], "no digits in empty: expected pictures in sub-folders named 0 to 9"),
         (["some-images", "some-labels.gz", "--plots", "text"], "cannot write text/confusion.png"),
@@ -155,6 +193,7 @@ def test_wrong_inputs_get_one_line(
     Path("empty").mkdir()
     Path("text").write_text("not a number in sight")
     Path("broken.gz").write_bytes(b"\x1f\x8b broken")
+    Path("masks").write_bytes(idx(np.ones((300, 28, 28), np.uint8)))
     Path("eleven").write_bytes(idx(np.full(300, 11, np.uint8)))
     assert main(["evaluate", *arguments]) == 2
     told = capsys.readouterr().err

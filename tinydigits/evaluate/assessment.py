@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,6 +13,16 @@ from tinydigits.evaluate.metrics import Report, report
 
 Answers = Callable[[Tensor], Tensor]
 """A function from pixels uint8 (N, 28, 28) to logits (N, 10): a net or an export."""
+
+Change = Literal["invert", "transpose"]
+
+CHANGES: dict[Change, Callable[[Tensor], Tensor]] = {
+    "invert": lambda images: 255 - images,
+    "transpose": lambda images: images.transpose(1, 2),
+}
+COMBINATIONS: tuple[tuple[Change, ...], ...] = ((), *((name,) for name in CHANGES), tuple(CHANGES))
+SUSPICIOUS = 90.0  # per cent right: a net that reads less may see digits in another form
+SAMPLE = 1000  # digits that show in which form they are
 
 SEED = 0  # of the damage: the same for every net
 
@@ -54,3 +65,25 @@ def damaged(digits: Digits, kinds: Iterable[str] = KINDS) -> Iterator[tuple[str,
 def accuracies(answers: Answers, sets: Iterable[tuple[str, Digits]]) -> dict[str, float]:
     """Return the accuracy in per cent on each set."""
     return {name: report(answers(digits.images), digits.labels).accuracy for name, digits in sets}
+
+
+def changed(digits: Digits, names: Iterable[Change]) -> Digits:
+    """Return digits with inverted or transposed images."""
+    images = digits.images
+    for name in names:
+        images = CHANGES[name](images)
+    return replace(digits, images=images.contiguous())
+
+
+def missing_changes(answers: Answers, digits: Digits) -> tuple[Change, ...]:
+    """Return the changes after which a net makes less than half of its mistakes, if there are any.
+
+    Some sets of digits, such as EMNIST's, are transposed, and others are black on white.
+    """
+    sample = digits[:SAMPLE]
+    wrong = {
+        names: report(answers(changed(sample, names).images), sample.labels).wrong
+        for names in COMBINATIONS
+    }
+    best = min(COMBINATIONS, key=lambda names: wrong[names])
+    return best if 2 * wrong[best] < wrong[()] else ()

@@ -14,9 +14,20 @@ from tqdm import tqdm
 
 from tinydigits.data import idx
 from tinydigits.data.dataset import digits, mnist_part
+from tinydigits.data.likeness import DARK
 from tinydigits.data.mnist import DISPUTED_TEST_LABELS
-from tinydigits.errors import InputError
-from tinydigits.evaluate.assessment import Answers, Assessment, Task, accuracies, damaged
+from tinydigits.errors import InputError, warn
+from tinydigits.evaluate.assessment import (
+    SUSPICIOUS,
+    Answers,
+    Assessment,
+    Change,
+    Task,
+    accuracies,
+    changed,
+    damaged,
+    missing_changes,
+)
 from tinydigits.evaluate.corruptions import KINDS
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.files import read_bytes, write_atomically
@@ -35,17 +46,25 @@ def evaluate(
     as_json: bool,
     plots: Path | None,
     damage: bool,
+    invert: bool,
+    transpose: bool,
 ) -> int:
     """Print a net's metrics; return 0, or 1 if pictures had to be left out.
 
     ``paths`` is empty for MNIST's test digits, two IDX files of images and labels, or one folder of
     pictures in sub-folders 0 to 9. ``plots`` is a folder for plots; ``damage`` adds the accuracy
-    under each kind of damage.
+    under each kind of damage. ``invert`` and ``transpose`` change the images of IDX files first; a
+    warning names those that seem to be missing.
 
     Raises:
         InputError: the digits or the model cannot be used, or ``plots`` cannot be written.
     """
-    assessed = _assess(_answers(model), _task(paths, data_dir), damage)
+    told: dict[Change, bool] = {"invert": invert, "transpose": transpose}
+    changes = tuple(name for name, wanted in told.items() if wanted)
+    answers, task = _answers(model), _task(paths, data_dir, changes)
+    assessed = _assess(answers, task, damage)
+    if len(paths) == 2 and assessed.report.accuracy < SUSPICIOUS:
+        warn(_advice(missing_changes(answers, task.digits), changes))
     print(json.dumps(_figures(assessed)) if as_json else _text(assessed))
     if plots:
         for path in _draw(assessed, plots):
@@ -67,12 +86,14 @@ def _assess(answers: Answers, task: Task, damage: bool) -> Assessment:
     return Assessment(task, tested, accuracies(answers, damaged(task.digits, kinds)))
 
 
-def _task(paths: tuple[Path, ...], data_dir: Path) -> Task:
+def _task(paths: tuple[Path, ...], data_dir: Path, changes: tuple[Change, ...]) -> Task:
+    if len(paths) == 2:
+        return _idx_task(*paths, changes)
+    if changes:
+        raise InputError(f"--{changes[0]} is for IDX files of images and labels: leave it out")
     if not paths:
         test = mnist_part("test", data_dir)
         return Task("MNIST test", test, disputed=DISPUTED_TEST_LABELS)
-    if len(paths) == 2:
-        return _idx_task(*paths)
     if len(paths) == 1 and paths[0].is_dir():
         return _folder_task(paths[0])
     given = " ".join(str(path) for path in paths)
@@ -82,7 +103,16 @@ def _task(paths: tuple[Path, ...], data_dir: Path) -> Task:
     )
 
 
-def _idx_task(first: Path, second: Path) -> Task:
+def _advice(missing: tuple[Change, ...], given: tuple[Change, ...]) -> str | None:
+    if not missing:
+        return None
+    options = " and ".join(
+        f"{'leave out' if name in given else 'add'} --{name}" for name in missing
+    )
+    return f"the net reads far more of these digits in another form: {options}"
+
+
+def _idx_task(first: Path, second: Path, changes: tuple[Change, ...]) -> Task:
     images, labels = sorted((_idx(first), _idx(second)), key=lambda array: -array.ndim)
     if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(labels):
         raise InputError(
@@ -91,7 +121,12 @@ def _idx_task(first: Path, second: Path) -> Task:
         )
     if labels.max() >= CLASSES:
         raise InputError(f"label {labels.max()} in {first} or {second}: expected 0 to 9")
-    return Task(f"{first.name}, {second.name}", digits(images, labels))
+    if images.max() <= DARK:
+        raise InputError(
+            f"the images in {first} or {second} have no pixel above {images.max()}: expected pixels "
+            "from 0 to 255"
+        )
+    return Task(f"{first.name}, {second.name}", changed(digits(images, labels), changes))
 
 
 def _idx(path: Path) -> npt.NDArray[np.uint8]:
