@@ -176,7 +176,7 @@ def test_pictures_of_the_figures_are_written(capsys: pytest.CaptureFixture[str])
         (["some-images", "some-images"], "expected images (N, 28, 28) and labels (N,)"),
         (["some-images", "text"], "text is not an IDX file of bytes: magic number"),
         (["some-images", "broken.gz"], "broken.gz is not an IDX file of bytes"),
-        (["masks", "some-labels.gz"], "masks or some-labels.gz have no pixel above 1: expected"),
+        (["masks", "some-labels.gz"], "masks or some-labels.gz have no pixel above 1: exp"),
         (["empty", "--invert"], "--invert is for IDX files of images and labels"),
         (["--transpose"], "--transpose is for IDX files of images and labels"),
         (["some-images", "eleven"], "label 11 in some-images or eleven: expected 0 to 9"),

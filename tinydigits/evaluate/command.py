@@ -123,8 +123,8 @@ def _idx_task(first: Path, second: Path, changes: tuple[Change, ...]) -> Task:
         raise InputError(f"label {labels.max()} in {first} or {second}: expected 0 to 9")
     if images.max() <= DARK:
         raise InputError(
-            f"the images in {first} or {second} have no pixel above {images.max()}: expected pixels "
-            "from 0 to 255"
+            f"the images in {first} or {second} have no pixel above {images.max()}: expected "
+            "pixels from 0 to 255"
         )
     return Task(f"{first.name}, {second.name}", changed(digits(images, labels), changes))
 
