@@ -30,6 +30,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     printed = capsys.readouterr().err
     assert printed.startswith("error: ")
     assert printed.count("\n") == 1
+    assert "in tinydigits" not in printed  # no hints at options of other subcommands
     return printed
 
 
@@ -40,13 +41,18 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("tarin", "Unrecognized options: tarin; Available subcommands: train, predict, evaluate"),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
+        ("predict --modle x", "options: --modle, x; Perhaps you meant: --model NAME|PATH"),
+        ("train --worker 3", "options: --worker, 3; For full helptext, run tinydigits train"),
+        ("export html robust x --int8", "options: --int8; For full helptext, run tinydigits exp"),
+        ("export --int8", "Available subcommands: onnx, c, html, safetensors; For full helptext"),
+        ("--epochs 3", "Available subcommands: train, predict, evaluate, study, compare, exp"),
         ("train --epochs", "Missing value for argument '--epochs'"),
         ("train --epochs three", "invalid literal for int() with base 10: 'three'"),
         ("train --data cifar", "invalid choice 'cifar' for argument '--data'"),
         ("train --epochs 0", "--epochs is 0, but must be at least 1"),
         ("train --lr -1", "--lr is -1.0, but must be above 0, such as 0.01"),
         ("train --recipe slow", "invalid choice 'slow' for argument '--recipe'"),
-        ("predict x.png --recipe fast", "options: --recipe (applied to tinydigits predict) fast"),
+        ("predict x.png --recipe fast", "Unrecognized options: --recipe, fast; For full helptext"),
         ("train --shares --epochs 1", "--shares is empty, but must be one or more shares"),
         ("train --shares 0.5 2", "--shares is 0.5 2.0, but must be one or more shares above 0"),
         ("train --light.patches -1", "--light.patches is -1, but must be at least 0"),

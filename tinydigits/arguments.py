@@ -3,12 +3,15 @@
 import io
 import re
 from contextlib import redirect_stderr
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args, get_type_hints
 
 import tyro
 
 from tinydigits.errors import InputError
 from tinydigits.train.recipes import RECIPES, options_of
+
+# Sections of tyro's message: a repeated help text, and hints at options of other subcommands.
+UNWANTED = r"Argument helptext|Perhaps you meant:.* in tinydigits .*--help"
 
 
 class Runnable(Protocol):
@@ -26,13 +29,15 @@ def parse(commands: Any, arguments: list[str]) -> Runnable:
         InputError: the arguments name no subcommand, or an option is unknown or invalid.
         SystemExit: the arguments include ``--help``; the help has been printed.
     """
+    arguments = _with_recipe(arguments)
+    wanted, names = _named(commands, arguments)
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
             command: Runnable = tyro.cli(
-                commands,
-                prog="tinydigits",
-                args=_with_recipe(arguments),
+                wanted,
+                prog=" ".join(["tinydigits", *names]),
+                args=arguments[len(names) :],
                 config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitSubcommandPrefixes),
             )
     except SystemExit as stop:
@@ -40,6 +45,27 @@ def parse(commands: Any, arguments: list[str]) -> Runnable:
             raise
         raise InputError(_one_line(complaint.getvalue())) from None
     return command
+
+
+def _named(commands: Any, arguments: list[str]) -> tuple[Any, list[str]]:
+    """Return the subcommand that the first arguments name, and these arguments.
+
+    tyro then suggests options of this subcommand only. A subcommand that has others below it, such
+    as ``export``, has them as its only field.
+    """
+    names = list[str]()
+    for argument in arguments:
+        chosen = next((each for each in get_args(commands) if _name(each) == argument), None)
+        if chosen is None:
+            break
+        names.append(argument)
+        hints = get_type_hints(chosen)
+        commands = hints["form"] if list(hints) == ["form"] else chosen
+    return commands, names
+
+
+def _name(command: type) -> str:
+    return command.__name__.lower()
 
 
 def _with_recipe(arguments: list[str]) -> list[str]:
@@ -62,5 +88,5 @@ def _one_line(box: str) -> str:
     _title, *lines = [line for line in (line.strip(" │") for line in text.splitlines()) if line]
     inside = "\n".join(line for line in lines if not line.startswith("╰"))
     sections = [" ".join(section.split()) for section in re.split(r"(?m)^[─-]{4,}$", inside)]
-    told = (each for each in sections if each and not each.startswith("Argument helptext"))
+    told = (each for each in sections if each and not re.match(UNWANTED, each))
     return "; ".join(told)

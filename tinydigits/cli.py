@@ -4,6 +4,7 @@ PyTorch is imported inside the call, so ``--help`` and errors in options appear 
 """
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import InputError, exit_code, extra
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.seeds import parse_seeds
+from tinydigits.terminal import plain_where_needed
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.recipes import Recipe
 
@@ -208,10 +210,26 @@ class Onnx(_Quantises):
 class C(_Quantises):
     """Write a C99 header; it needs no library and allocates no memory."""
 
+    prefix: str = "tinydigits"
+    """Start of every name in the header; programs with several nets need several."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.prefix):
+            raise InputError(
+                f"--prefix is {self.prefix!r}, but must be letters, digits and underscores, "
+                "beginning with a letter"
+            )
+
     def run(self) -> None:
         from tinydigits.export.command import to_c
 
-        to_c(self.model, self.out, integers=self.int8, data_dir=self.data_dir)
+        to_c(
+            self.model,
+            self.out,
+            integers=self.int8,
+            prefix=self.prefix,
+            data_dir=self.data_dir,
+        )
 
 
 @dataclass(frozen=True)
@@ -239,9 +257,6 @@ class Export:
     """Export a trained net to another format and check the export against the net."""
 
     form: Annotated[Onnx | C | Html | Safetensors, tyro.conf.arg(name="")]
-
-    def run(self) -> None:
-        self.form.run()
 
 
 @dataclass(frozen=True)
@@ -290,14 +305,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        try:
-            if given == ["--version"]:
-                print(f"tinydigits {__version__}")
-                return 0
-            return exit_code(lambda: parse(Command, given).run())
-        finally:
-            # Otherwise Python flushes at exit, where a closed pipe cannot be caught.
-            print(end="", flush=True)
+        with plain_where_needed():
+            try:
+                if given == ["--version"]:
+                    print(f"tinydigits {__version__}")
+                    return 0
+                return exit_code(lambda: parse(Command, given).run())
+            finally:
+                # Otherwise Python flushes at exit, where a closed pipe cannot be caught.
+                print(end="", flush=True)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
