@@ -121,7 +121,7 @@ def test_what_is_lacking_is_replaced_by_what_is_similar(
     with plain_where_needed():
         print(text, end="")
     terminal.seek(0)
-    told = terminal.buffer.read().decode(encoding, "surrogateescape")
+    told = bytes(terminal.buffer.read()).decode(encoding, "surrogateescape")
     assert told == (shown or "mean 99.5-99.7 %, B - A, |delta logit|, 0 -> 1, 5x5 ...")
 
 
