@@ -39,6 +39,7 @@ from tinydigits.export.folded import fold
 from tinydigits.export.quantised import LOGIT, quantise
 from tinydigits.files import write_json
 from tinydigits.net import runtime
+from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.net.model import Net
 from tinydigits.net.trained import Source, source_of
@@ -153,7 +154,7 @@ def _in_pytorch(path: Path, program: str, net: Net) -> Form:
 
 def _in_safetensors(content: bytes, path: Path) -> Form:
     path.write_bytes(content)
-    return _in_pytorch(path, WITH_SAFETENSORS, safetensors.loaded(content))
+    return _in_pytorch(path, WITH_SAFETENSORS, load_net(path))
 
 
 def _in_onnx(content: bytes, path: Path) -> Form:

@@ -17,7 +17,8 @@ DOCS = Path(__file__).parent
 sys.path[:0] = [str(DOCS), str(DOCS.parent)]
 
 import tinydigits  # noqa: E402 - the package that lies here, installed or not
-from tinydigits.export import html, onnx  # noqa: E402
+from tinydigits.export import html  # noqa: E402
+from tinydigits.net.graph import layers_of  # noqa: E402
 from tinydigits.net.shipped import net_file  # noqa: E402
 
 project = "tinydigits"
@@ -114,5 +115,6 @@ def shorten(*event: object) -> tuple[str | None, str | None]:
 def write_demo(app: Sphinx, error: Exception | None) -> None:
     """Write the page that ``tinydigits export html robust`` writes, from the shipped ONNX file."""
     if error is None and app.builder.name == "html":
-        layers = onnx.layers_of(net_file("robust", suffix=".onnx").read_bytes())
+        file = net_file("robust", suffix=".onnx")
+        layers = layers_of(file.read_bytes(), file)
         (Path(app.outdir) / "demo.html").write_bytes(html.page(layers, "robust"))

@@ -2,7 +2,7 @@ from .data.dataset import load_dataset as load_dataset
 from .errors import InputError as InputError
 from .errors import NoDigit as NoDigit
 from .evaluate.metrics import report as report
-from .net.checkpoint import load_net as load_net
+from .net.formats import load_net as load_net
 from .net.inference import infer as infer
 from .net.model import Net as Net
 from .net.model import layer_table as layer_table

@@ -27,7 +27,7 @@ Model = Annotated[
     str,
     tyro.conf.arg(
         metavar="NAME|PATH",
-        help="Built-in net or checkpoint file; evaluate and serve also accept an exported .onnx.",
+        help="Built-in net, or file of its weights: .pth, .onnx, safetensors (also a folder).",
     ),
 ]
 Json = Annotated[bool, tyro.conf.arg(help="Print a JSON object; predict prints one per picture.")]

@@ -136,7 +136,7 @@ def test_wrong_models_are_refused(form: str, capsys: pytest.CaptureFixture[str])
     assert "not a PyTorch file" in refusal(capsys, form, "text.pth", "out")
     assert "there is no nothing.pth" in refusal(capsys, form, "nothing.pth", "out")
     torch.save({"weight": torch.zeros(3)}, "other.pth")
-    assert "not a tinydigits checkpoint" in refusal(capsys, form, "other.pth", "out")
+    assert "other.pth holds another net" in refusal(capsys, form, "other.pth", "out")
     content = {"format": "tinydigits", "version": 1}
     state = load().state_dict()
     torch.save(content | {"model_state_dict": state | {"x": torch.zeros(1)}}, "more.pth")

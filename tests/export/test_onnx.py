@@ -11,8 +11,9 @@ from tests.conftest import ROOT
 from tinydigits import InputError, infer, load, report
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
-from tinydigits.export.onnx import in_floats, in_integers, layers_of
+from tinydigits.export.onnx import in_floats, in_integers
 from tinydigits.export.quantised import LOGIT, logits, quantise
+from tinydigits.net.graph import layers_of
 from tinydigits.net.inference import infer_onnx
 
 # What readers such as OpenCV and burn require, and nothing that they do not know.
@@ -116,7 +117,8 @@ def test_layers_are_read_from_files_of_earlier_versions(floats: bytes) -> None:
     for node in earlier.graph.node:
         if node.op_type == "Conv":
             node.ClearField("attribute")
-    for old, new in zip(layers_of(earlier.SerializeToString()), layers_of(floats), strict=True):
+    found = (layers_of(each, "x.onnx") for each in (earlier.SerializeToString(), floats))
+    for old, new in zip(*found, strict=True):
         np.testing.assert_array_equal(old.weight, new.weight)
         assert (old.side, old.relu, old.pool) == (new.side, new.relu, new.pool)
 

@@ -392,7 +392,7 @@ def test_files_that_are_no_such_net_are_refused(tmp_path: Any) -> None:
     foreign.graph.node[-1].op_type = "Squeeze"
     few = [*layers[:-1], replace(layers[-1], weight=layers[-1].weight[:5], bias=np.zeros(5))]
     for name, content, words in [
-        ("five.onnx", onnx.in_floats(few), "expected ten probabilities"),
+        ("five.onnx", onnx.in_floats(few), "expected ten finite logits"),
         ("net-int8.onnx", integers, "not a float ONNX model of tinydigits"),
         ("foreign.onnx", foreign.SerializeToString(), "not a float ONNX model of tinydigits"),
         ("empty.onnx", b"", "not a float ONNX model of tinydigits"),

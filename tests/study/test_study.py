@@ -20,7 +20,7 @@ from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.errors import InputError
 from tinydigits.evaluate.assessment import accuracies, damaged
 from tinydigits.evaluate.corruptions import KINDS
-from tinydigits.net.checkpoint import load_net
+from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.study import command as study
 from tinydigits.study import ledger, seed, workers

@@ -9,7 +9,7 @@ import torch
 
 from tinydigits.data.dataset import Dataset
 from tinydigits.errors import InputError
-from tinydigits.net.checkpoint import load_net
+from tinydigits.net.formats import load_net
 from tinydigits.net.model import Net
 from tinydigits.train import checkpoint
 from tinydigits.train.batches import Split, hold_out
@@ -114,6 +114,10 @@ def valid(**changes: Any) -> dict[str, Any]:
     return {"format": "tinydigits", "version": 1, "model_state_dict": Net().state_dict()} | changes
 
 
+def few_weights() -> dict[str, Any]:
+    return {name: value for name, value in Net().state_dict().items() if ".bn1." not in name}
+
+
 def other_net(**tensors: torch.Tensor) -> dict[str, Any]:
     return valid(model_state_dict={**Net().state_dict(), **tensors})
 
@@ -121,17 +125,19 @@ def other_net(**tensors: torch.Tensor) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1, 2], "is not a tinydigits checkpoint; make one with python train.py"),
-        ({"model_state_dict": {}}, "is not a tinydigits checkpoint"),
+        ([1, 2], "holds no weights of a net: expected a checkpoint, state_dict"),
+        ({"model_state_dict": {}}, "holds no weights of a net"),
         (valid(version=2), "has format version 2, expected 1: .* upgrade"),
-        (valid(model_state_dict={}), "holds another net: .* is absent, expected"),
-        (valid(model_state_dict=None), "holds another net"),
+        (valid(model_state_dict={}), "holds no weights of a net"),
+        (valid(model_state_dict=None), "holds no weights of a net"),
+        (few_weights(), r"holds another net: layers.bn1.bias is absent, expected \(8,\)"),
+        ({1: torch.zeros(1), "x": torch.zeros(1)}, r"holds another net: .* absent"),
         (other_net(extra=torch.zeros(1)), r"extra is \(1,\), expected absent"),
         (
             other_net(**{"layers.conv1.weight": torch.zeros(9, 1, 3, 3)}),
             r"layers.conv1.weight is \(9, 1, 3, 3\), expected \(8, 1, 3, 3\)",
         ),
-        (valid(model_state_dict=Code()), "could run code; give a checkpoint"),
+        (valid(model_state_dict=Code()), "could run code; save the weights alone"),
     ],
 )
 def test_files_that_do_not_fit_are_refused(

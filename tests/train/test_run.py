@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tinydigits.data.dataset import Dataset
 from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import report
-from tinydigits.net.checkpoint import load_net
+from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.train import run
 from tinydigits.train.checkpoint import Origin

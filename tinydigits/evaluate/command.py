@@ -33,6 +33,7 @@ from tinydigits.evaluate.metrics import Report, report
 from tinydigits.files import read_bytes, write_atomically
 from tinydigits.net.contract import CLASSES, SIDE
 from tinydigits.net.inference import infer, infer_onnx
+from tinydigits.net.shipped import ONNX
 from tinydigits.net.trained import load
 from tinydigits.reading import pictures
 from tinydigits.reading.command import inputs_of
@@ -73,7 +74,7 @@ def evaluate(
 
 
 def _answers(model: str) -> Answers:
-    if Path(model).suffix == ".onnx":
+    if Path(model).suffix.lower() == ONNX:
         return partial(infer_onnx, read_bytes(Path(model)))
     return partial(infer, load(model))
 

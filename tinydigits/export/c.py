@@ -17,8 +17,9 @@ import torch
 from tinydigits import __version__
 from tinydigits.data import synthetic
 from tinydigits.export import folded, quantised
-from tinydigits.export.layers import Convolution, IntegerConvolution, Numbers
+from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import LOGIT
+from tinydigits.net.layers import Convolution, Numbers
 from tinydigits.net.model import Net
 
 PARTS = Path(__file__).parent / "c_parts"

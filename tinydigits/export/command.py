@@ -14,10 +14,13 @@ from tinydigits.errors import InputError, extra, warn
 from tinydigits.evaluate.metrics import report
 from tinydigits.export import parity
 from tinydigits.export.folded import fold
-from tinydigits.export.layers import Convolution, IntegerConvolution
+from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import quantise
 from tinydigits.files import write_atomically
+from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer, infer_onnx
+from tinydigits.net.layers import Convolution
+from tinydigits.net.shipped import IN_FOLDER
 from tinydigits.net.trained import Source, source_of
 
 CALIBRATION = 2000  # training digits that show how large the activations are
@@ -94,7 +97,7 @@ def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:
     files = safetensors.folder(source, report(logits, dataset.test.labels), _name(dataset))
     for name, content in files.items():
         _write(out / name, content)
-    _tell(safetensors.logits(files["model.safetensors"], dataset.test.images), source, dataset)
+    _tell(infer(load_net(out / IN_FOLDER), dataset.test.images), source, dataset)
 
 
 def _source_and_digits(model: str, data_dir: Path) -> tuple[Source, Dataset]:

@@ -13,19 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tinydigits.errors import InputError
-from tinydigits.export.layers import Convolution, Numbers
 from tinydigits.net.contract import MEAN, SIDE, STD
+from tinydigits.net.layers import Convolution, Numbers
 from tinydigits.net.model import Net
 
 
 def fold(net: Net) -> list[Convolution]:
-    """Return the convolutions that give the net's logits for raw pixels, 0 to 255.
-
-    Raises:
-        InputError: the net contains numbers that are not finite, because its training diverged.
-    """
-    refuse_broken(net)
+    """Return the convolutions that give the net's logits for raw pixels, 0 to 255."""
     side, folded = SIDE, list[Convolution]()
     for module in net.layers:
         match module:
@@ -66,20 +60,6 @@ def logits(layers: list[Convolution], pixels: Tensor) -> Tensor:
     """Return float64 logits (N, 10) for pixels uint8 (N, 28, 28)."""
     *_, last = activations(layers, pixels)
     return last[:, :, 0, 0]
-
-
-def refuse_broken(net: Net) -> None:
-    """Reject a net that cannot answer.
-
-    Raises:
-        InputError: it contains numbers that are not finite.
-    """
-    for name, values in net.state_dict().items():
-        if not values.isfinite().all():
-            raise InputError(
-                f"the net's {name} contains numbers that are not finite: its training diverged; "
-                "give another checkpoint"
-            )
 
 
 def _numbers(values: Tensor | None) -> Numbers:

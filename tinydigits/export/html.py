@@ -14,7 +14,7 @@ from string import Template
 
 import numpy as np
 
-from tinydigits.export.layers import Convolution
+from tinydigits.net.layers import Convolution
 
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it

@@ -1,4 +1,4 @@
-"""The layers that every export is written from: convolutions, without PyTorch."""
+"""The layers of the integer exports, without PyTorch."""
 
 import math
 from dataclasses import dataclass
@@ -7,22 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """A convolution without padding, and the ReLU and pooling after it."""
-
-    weight: Numbers
-    """(out, in, kernel, kernel)."""
-    bias: Numbers
-    """(out,)."""
-    side: int
-    """Side of its output in pixels, before pooling."""
-    relu: bool = False
-    pool: Literal["max", "mean"] | None = None
-    """The maximum of every 2x2 pixels, or the mean of all pixels."""
+from tinydigits.net.layers import Numbers
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,16 @@ written even where they equal ONNX's defaults, because some readers require them
 reason the graph has only operators that OpenCV reads.
 """
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import TensorProto, helper, numpy_helper
 
 from tinydigits import __version__
-from tinydigits.errors import InputError
-from tinydigits.export.layers import Convolution, IntegerConvolution, Numbers
+from tinydigits.export.layers import IntegerConvolution
 from tinydigits.net.contract import SIDE
+from tinydigits.net.layers import Convolution, Numbers
 
 OPSET, IR = 16, 8
 
@@ -69,47 +67,6 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
     weight = last.weight * last.weight_scale[:, None, None, None]
     x = graph.convolution(x, weight, last.bias * last.input_scale * last.weight_scale)
     return graph.file(x, len(last.bias))
-
-
-def layers_of(content: bytes) -> list[Convolution]:
-    """Return the layers in a file that ``in_floats`` wrote.
-
-    Raises:
-        InputError: the file is not one of those.
-    """
-    try:
-        return _layers(onnx.load_from_string(content).graph)
-    except (DecodeError, LookupError, ValueError) as error:
-        raise InputError(
-            "not a float ONNX model of tinydigits: expected a file from tinydigits export onnx "
-            "without --int8"
-        ) from error
-
-
-def _layers(graph: onnx.GraphProto) -> list[Convolution]:
-    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    side, layers = SIDE, list[Convolution]()
-    first, second, *nodes, last = graph.node
-    if (first.op_type, last.op_type) != ("Cast", "Flatten"):
-        raise ValueError
-    if second.op_type not in {"Reshape", "Unsqueeze"}:  # Unsqueeze in files of earlier versions
-        raise ValueError
-    for node in nodes:
-        match node.op_type:
-            case "Conv":
-                weight, bias = (constants[name].astype(np.float64) for name in node.input[1:])
-                side -= weight.shape[-1] - 1
-                layers.append(Convolution(weight, bias, side))
-            case "Relu":
-                layers[-1] = replace(layers[-1], relu=True)
-            case "MaxPool":
-                side //= 2
-                layers[-1] = replace(layers[-1], pool="max")
-            case "GlobalAveragePool":
-                layers[-1] = replace(layers[-1], pool="mean")
-            case _:
-                raise ValueError(node.op_type)
-    return layers
 
 
 def _unsigned(weight: Any) -> Any:

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from torch import Tensor
 
 from tinydigits.export.folded import activations
-from tinydigits.export.layers import Convolution, IntegerConvolution
+from tinydigits.export.layers import IntegerConvolution
+from tinydigits.net.layers import Convolution
 
 Integers = npt.NDArray[np.int64]
 

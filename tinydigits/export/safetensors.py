@@ -5,15 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from tinydigits import __version__
 from tinydigits.errors import extra
 from tinydigits.evaluate.metrics import Report
-from tinydigits.export.folded import refuse_broken
-from tinydigits.net.inference import infer
 from tinydigits.net.model import Net, layer_table, parameter_count
-from tinydigits.net.shipped import WEIGHTS
+from tinydigits.net.shipped import IN_FOLDER, WEIGHTS
 from tinydigits.net.trained import Source
 
 CARD = Path(__file__).parent / "card.md"
@@ -30,10 +26,10 @@ def folder(source: Source, tested: Report, dataset: str) -> dict[str, bytes]:
     """Return the folder's files by name; ``tested`` is the net's report on ``dataset``.
 
     Raises:
-        InputError: safetensors is not installed, or the net contains numbers that are not finite.
+        InputError: safetensors is not installed.
     """
     return {
-        "model.safetensors": weights(source),
+        IN_FOLDER: weights(source),
         "config.json": _json(_config(source.net)),
         "README.md": _card(source, tested, dataset).encode(),
     }
@@ -43,31 +39,12 @@ def weights(source: Source) -> bytes:
     """Return the bytes of model.safetensors.
 
     Raises:
-        InputError: safetensors is not installed, or the net contains numbers that are not finite.
+        InputError: safetensors is not installed.
     """
     with extra("safetensors", "export safetensors"):
         from safetensors.torch import save
-    refuse_broken(source.net)
     metadata = {"format": "pt", "made_by": f"tinydigits {__version__}", "sha256": source.sha256}
     return save(source.net.state_dict(), metadata)
-
-
-def logits(content: bytes, pixels: Tensor) -> Tensor:
-    """Return a model.safetensors's logits (N, 10) for pixels uint8 (N, 28, 28)."""
-    return infer(loaded(content), pixels)
-
-
-def loaded(content: bytes) -> Net:
-    """Return the net in the bytes of a model.safetensors.
-
-    Raises:
-        InputError: safetensors is not installed.
-    """
-    with extra("safetensors", "a safetensors file"):
-        from safetensors.torch import load
-    net = Net()
-    net.load_state_dict(load(content))
-    return net
 
 
 def _config(net: Net) -> dict[str, Any]:

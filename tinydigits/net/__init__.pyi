@@ -1,4 +1,4 @@
-from .checkpoint import load_net as load_net
+from .formats import load_net as load_net
 from .inference import infer as infer
 from .model import Layer as Layer
 from .model import Net as Net

@@ -18,7 +18,9 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
 from tinydigits.errors import InputError
-from tinydigits.net.contract import SIDE
+from tinydigits.net.broken import refuse_broken
+from tinydigits.net.contract import CLASSES, SIDE
+from tinydigits.net.graph import constants_of
 
 
 class Session(Protocol):
@@ -37,19 +39,23 @@ def session_of(content: bytes, *, threads: int = 1) -> Session:
     """Return a session for an ONNX file's content, on the CPU, with ``threads`` threads.
 
     Raises:
-        InputError: onnxruntime cannot run the file, or its inputs are not those of a tinydigits
-            net.
+        InputError: onnxruntime cannot run the file, its inputs or outputs are not those of a
+            tinydigits net, or its weights are not numbers.
     """
     with _explained():
         session = _started(content, threads)
+        constants = constants_of(content)
     found = [(each.name, each.type, each.shape[1:]) for each in session.get_inputs()]
     if found != [("pixels", "tensor(uint8)", [SIDE, SIDE])]:
         raise InputError(
             f"the ONNX model takes {found}, expected pixels, uint8 (N, {SIDE}, {SIDE}): give a "
             "file written by tinydigits export onnx"
         )
+    refuse_broken("the ONNX model", constants)
     with _explained():  # incompatible layers fail only when they run
-        logits(session, np.zeros((1, SIDE, SIDE), np.uint8))
+        blank = logits(session, np.zeros((1, SIDE, SIDE), np.uint8))
+    if blank.shape != (1, CLASSES) or not np.isfinite(blank).all():
+        raise InputError(f"the ONNX model answers {blank.tolist()}: expected ten finite logits")
     return session
 
 

@@ -11,20 +11,27 @@ NAMES = ("classic", "fast", "best", "robust")  # each trained by the recipe of t
 # pictures have shadows, noise and blur. Figures: records/.
 DEFAULT = "robust"
 
+ONNX, SAFETENSORS = ".onnx", ".safetensors"  # suffixes; other files are PyTorch's
+IN_FOLDER = "model.safetensors"  # as `tinydigits export safetensors` and Hugging Face name it
+ACCEPTED = "a checkpoint, state_dict (.pth), .onnx file or safetensors folder"
+
 
 def net_file(model: Path | str, *, suffix: str = ".pth") -> Path:
     """Return the path of a net's file.
 
     One of ``NAMES`` selects a net of the package: its checkpoint or, with the suffix ``.onnx``, its
-    ONNX file. Anything else is a path; ``./best`` names a file called ``best``.
+    ONNX file. Anything else is a path; ``./best`` names a file called ``best``. A folder stands for
+    the ``model.safetensors`` in it.
 
     Raises:
         InputError: the file does not exist.
     """
     if model in NAMES:
         return WEIGHTS / f"{model}{suffix}"
-    if not Path(model).exists():
+    path = Path(model)
+    file = path / IN_FOLDER if path.is_dir() else path
+    if not file.exists():
         raise InputError(
-            f"there is no {model}: expected the path of a checkpoint or one of {', '.join(NAMES)}"
+            f"there is no {file}: expected the path of {ACCEPTED}, or one of {', '.join(NAMES)}"
         )
-    return Path(model)
+    return file

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tinydigits.net.checkpoint import load_net
+from tinydigits.net.formats import load_net
 from tinydigits.net.model import Net
 from tinydigits.net.shipped import DEFAULT, NAMES, net_file
 
@@ -19,17 +19,18 @@ class Source:
     path: Path
     net: Net
     sha256: str
-    """SHA-256 of the checkpoint file, in hexadecimal."""
+    """SHA-256 of the file, in hexadecimal."""
 
 
 def load(model: Path | str = DEFAULT) -> Net:
     """Return a trained net, on the CPU, in evaluation mode.
 
-    A recipe's name selects a net of the package, which is loaded once. Anything else is the path of
-    a checkpoint; ``./best`` names a file called ``best``.
+    A recipe's name selects a net of the package, which is loaded once. Anything else is a path:
+    of a file for ``load_net``, or of a folder from ``tinydigits export safetensors``; ``./best``
+    names a file called ``best``.
 
     Raises:
-        InputError: the file does not exist or is not a tinydigits checkpoint.
+        InputError: the file does not exist, or as for ``load_net``.
     """
     return _own(str(model)) if model in NAMES else load_net(net_file(model))
 

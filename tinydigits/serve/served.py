@@ -12,11 +12,10 @@ from scipy.special import softmax
 from tinydigits.errors import InputError
 from tinydigits.export import html, onnx
 from tinydigits.files import read_bytes
-from tinydigits.net.contract import SIDE
+from tinydigits.net.graph import layers_of
 from tinydigits.net.runtime import Session, logits, session_of
-from tinydigits.net.shipped import net_file
+from tinydigits.net.shipped import ONNX, net_file
 
-ONNX = ".onnx"
 SAME_ORIGIN = "; connect-src 'self'"  # lets a user call the API from the page's console
 
 
@@ -33,41 +32,36 @@ class ServedNet:
 
 
 def served_net(model: str) -> ServedNet:
-    """Return the net of a recipe, an ONNX file or a checkpoint; ``model`` is its name or path.
+    """Return the net of a recipe or a file; ``model`` is its name or path, as for ``load``.
 
     Raises:
         InputError: there is no such net, or the file holds no float net of tinydigits.
     """
     file = net_file(model, suffix=ONNX)
-    content = read_bytes(file) if file.suffix == ONNX else _exported(str(file))
-    name = file.stem if file.suffix == ONNX else file.name
-    page = html.page(onnx.layers_of(content), name, allowed=SAME_ORIGIN)
-    _refuse_useless(content)
+    is_onnx = file.suffix.lower() == ONNX
+    content = read_bytes(file) if is_onnx else _exported(str(file))
+    name = file.stem if is_onnx else file.name
+    page = html.page(layers_of(content, file), name, allowed=SAME_ORIGIN)
+    session_of(content)  # rejects a net that cannot answer
     return ServedNet(name, content, page)
 
 
-def _exported(checkpoint: str) -> bytes:
+def _exported(file: str) -> bytes:
     # Only this needs PyTorch: in a process of its own, its memory is freed at the end.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(_from_checkpoint, checkpoint).result()
+        return pool.submit(_from_pytorch, file).result()
 
 
-def _from_checkpoint(path: str) -> bytes:
+def _from_pytorch(path: str) -> bytes:
     try:
         from tinydigits.export.folded import fold
-        from tinydigits.net.checkpoint import load_net
+        from tinydigits.net.formats import load_net
     except ImportError as error:
         raise InputError(
-            f"a checkpoint needs {error.name}, which is not installed: on a machine that "
-            f"has it, type tinydigits export onnx {path} net.onnx; then serve net.onnx"
+            f"{path} needs {error.name}, which is not installed: on a machine that has it, type "
+            f"tinydigits export onnx {path} net.onnx; then serve net.onnx"
         ) from error
     return onnx.in_floats(fold(load_net(Path(path))))
-
-
-def _refuse_useless(content: bytes) -> None:
-    found = probabilities(session_of(content), np.zeros((1, SIDE, SIDE), np.uint8))
-    if found.shape != (1, 10) or not np.isfinite(found).all():
-        raise InputError(f"the net returns {found.tolist()}: expected ten probabilities")
 
 
 def probabilities(net: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:

@@ -16,7 +16,7 @@ from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.errors import InputError, extra, warn
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.files import sole_writer, write_atomically, write_json
-from tinydigits.net.checkpoint import load_net
+from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.net.model import parameter_count
 from tinydigits.train import checkpoint, distributed, hardware
