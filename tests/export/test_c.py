@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,11 +18,34 @@ from tinydigits import infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export import c
 from tinydigits.export.folded import fold
-from tinydigits.export.parity import Footprint, UnmeasuredError, c_logits, compiled, footprint
+from tinydigits.export.parity import (
+    FILTER,
+    Footprint,
+    UnmeasuredError,
+    c_logits,
+    compiled,
+    footprint,
+)
 from tinydigits.export.quantised import LOGIT, logits, quantise
 
 SHA256 = "0123456789abcdef" * 4
-STRICT = ("-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror")
+STRICT = ("-O2", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror")
+# Reads a picture from standard input and writes what two headers' nets make of it.
+BOTH = """
+#include "net.h"
+#include "other.h"
+#include <stdio.h>
+int main(void) {
+  uint8_t pixels[784];
+  tinydigits_logit logits[10];
+  other_logit others[10];
+  if (fread(pixels, 1, 784, stdin) != 784) return 1;
+  const int digits[] = {tinydigits_predict(pixels, logits), other_predict(pixels, others)};
+  fwrite(logits, sizeof logits, 1, stdout);
+  fwrite(others, sizeof others, 1, stdout);
+  return digits[0] != digits[1];
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +132,52 @@ def test_every_processor_writes_the_same_float_header(floats: str) -> None:
         check=True,
     ).stdout.strip()
     assert digest == hashlib.sha256(floats.encode()).hexdigest()
+
+
+def test_one_program_holds_two_nets(
+    compiler: str, integers: str, drawn: Dataset, tmp_path: Path
+) -> None:
+    net = load()
+    other = c.in_floats(fold(net), c.golden_logits(net), SHA256, prefix="other")
+    (tmp_path / "other.h").write_text(other)
+    program = compiled(compiler, integers, BOTH, tmp_path, STRICT)
+    image = drawn.test.images[0].numpy()
+    ran = subprocess.run([program], input=image.tobytes(), capture_output=True, check=True)
+    found = np.frombuffer(ran.stdout[:40], np.int32), np.frombuffer(ran.stdout[40:], np.float32)
+    layers = quantise(fold(net), drawn.train.images[:200])
+    np.testing.assert_array_equal(found[0], logits(layers, image[None])[0])
+    np.testing.assert_allclose(found[1], infer(net, drawn.test.images[:1])[0], atol=1e-3)
+
+
+@pytest.mark.parametrize("prefix", ["Net_7", "tinydigits_b"])
+def test_every_name_begins_with_the_prefix(prefix: str, floats: str) -> None:
+    net = load()
+    header = c.in_floats(fold(net), c.golden_logits(net), SHA256, prefix=prefix)
+    assert f"`tinydigits export c --prefix {prefix}`" in header
+    names = set(re.findall(r"\b(?:tinydigits|TINYDIGITS)_(?!FILE_)\w+", floats))
+    words = set(re.findall(r"\w+", header))
+    assert {"tinydigits_predict", "TINYDIGITS_H", "TINYDIGITS_SELFTEST"} <= names
+    assert not names & words
+    length = len(c.PREFIX)
+    renamed = {(prefix.upper() if name.isupper() else prefix) + name[length:] for name in names}
+    assert renamed <= words
+    assert c.buffers(header) == c.buffers(floats)
+
+
+@pytest.mark.parametrize("other", ["of another form", "calibrated otherwise"])
+def test_two_nets_of_one_prefix_do_not_compile(
+    other: str, compiler: str, integers: str, floats: str, drawn: Dataset, tmp_path: Path
+) -> None:
+    if other == "calibrated otherwise":
+        floats = c.in_integers(quantise(fold(load()), drawn.train.images[:50]), SHA256)
+    (tmp_path / "other.h").write_text(floats)
+    reason = "defined tinydigits_predict: export one of the two with --prefix NAME"
+    with pytest.raises(UnmeasuredError, match=reason):
+        compiled(compiler, integers, BOTH.replace("other_", "tinydigits_"), tmp_path)
+
+
+def test_a_header_may_be_included_twice(compiler: str, header: str, tmp_path: Path) -> None:
+    compiled(compiler, header, '#include "net.h"\n' + FILTER, tmp_path)
 
 
 def test_header_needs_nothing(header: str) -> None:

@@ -81,6 +81,24 @@ def test_export_works_without_mnist_and_says_so(
     assert "of 50 answers differ" in printed.out
 
 
+@pytest.mark.usefixtures("compiler", "synthetic")
+def test_a_header_takes_a_prefix(capsys: pytest.CaptureFixture[str]) -> None:
+    assert export("c", "--int8", "--prefix", "net7", "robust", "net.h") == 0
+    assert "int net7_predict(" in Path("net.h").read_text()
+    printed = capsys.readouterr().out
+    assert "3,680 bytes of static memory" in printed
+    assert "bytes of code and constants" in printed
+    assert "of 50 answers differ" in printed
+
+
+@pytest.mark.parametrize("prefix", ["", "7net", "a-b", "a b", "_net", "é", "net;"])
+def test_a_prefix_that_no_c_name_has_is_refused(
+    prefix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refusal(capsys, "c", "--prefix", prefix, "robust", "net.h")
+    assert told.startswith(f"error: --prefix is {prefix!r}, but must be letters")
+
+
 @pytest.mark.parametrize("form", ["c", "html"])
 @pytest.mark.usefixtures("synthetic")
 def test_without_a_compiler_or_browser_the_file_is_written(

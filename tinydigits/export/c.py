@@ -4,6 +4,7 @@ Two convolutions and the maximum after them run row by row, so no whole picture 
 stored. The parts of the header are in ``c_parts/``; this module fills in the numbers.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from math import prod
@@ -24,11 +25,14 @@ from tinydigits.net.model import Net
 
 PARTS = Path(__file__).parent / "c_parts"
 GOLDEN = 16  # pictures in the self-test
+PREFIX = "tinydigits"  # of every name in a header
 TOLERANCE = "1e-3f"  # of float logits: compilers order sums differently
 WIDTH = 100  # characters a line
 
 
-def in_floats(layers: list[Convolution], logits: Numbers, sha256: str) -> str:
+def in_floats(
+    layers: list[Convolution], logits: Numbers, sha256: str, *, prefix: str = PREFIX
+) -> str:
     """Return the header of a float net with ``logits`` (16, 10) for the pictures of ``golden``."""
     arrays, rows = list[str](), list[str]()
     for number, layer in enumerate(layers, 1):
@@ -40,6 +44,7 @@ def in_floats(layers: list[Convolution], logits: Numbers, sha256: str) -> str:
         rows.append(_row(number, ("weight", "bias"), layer, ()))
     return _header(
         "rows_float.h",
+        prefix,
         layers=_table(arrays, rows),
         logits=_rows(logits.astype(np.float32)),
         tolerance=TOLERANCE,
@@ -48,7 +53,7 @@ def in_floats(layers: list[Convolution], logits: Numbers, sha256: str) -> str:
     )
 
 
-def in_integers(layers: list[IntegerConvolution], sha256: str) -> str:
+def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = PREFIX) -> str:
     """Return the header of an integer net."""
     arrays, rows = list[str](), list[str]()
     for number, layer in enumerate(layers, 1):
@@ -60,6 +65,7 @@ def in_integers(layers: list[IntegerConvolution], sha256: str) -> str:
         rows.append(_row(number, ("weight", "bias", "multiplier"), layer, (layer.shift,)))
     return _header(
         "rows_int8.h",
+        prefix,
         layers=_table(arrays, rows),
         logits=_rows(quantised.logits(layers, golden())),
         tolerance="0",
@@ -68,6 +74,12 @@ def in_integers(layers: list[IntegerConvolution], sha256: str) -> str:
         option=" --int8",
         defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
     )
+
+
+def renamed(source: str, prefix: str) -> str:
+    """Return C source in which the names that begin with tinydigits begin with ``prefix``."""
+    source = re.sub(r"\btinydigits_", f"{prefix}_", source)
+    return re.sub(r"\bTINYDIGITS_", f"{prefix.upper()}_", source)
 
 
 def golden() -> npt.NDArray[np.uint8]:
@@ -84,21 +96,26 @@ def golden_logits(net: Net) -> Numbers:
 def buffers(header: str) -> int:
     """Return the bytes of static memory that a header's net needs."""
     sizes = {"float": 4, "uint8_t": 1}
-    sizes["tinydigits_value"] = sizes[re.findall(r"typedef (\w+) tinydigits_value;", header)[0]]
+    (kind, name), *_ = re.findall(r"typedef (\w+) (\w+_value);", header)
+    sizes[name] = sizes[kind]
     found = re.findall(r"^static (\w+) \w+\[([0-9 *]+)\];", header, re.MULTILINE)
     return sum(sizes[kind] * prod(map(int, count.split("*"))) for kind, count in found)
 
 
-def _header(rows: str, *, option: str = "", defines: str = "", **values: str) -> str:
+def _header(rows: str, prefix: str, *, option: str = "", defines: str = "", **values: str) -> str:
     parts = ["head.h", rows, "net.h", "selftest.h"]
     values |= {
         "version": __version__,
-        "option": option,
         "defines": defines,
         "pixels": _rows(golden().reshape(GOLDEN, -1)),
     }
     text = "\n".join((PARTS / part).read_text() for part in parts)
-    return re.sub(r"@(\w+)@", lambda found: values[found[1]], text) + "\n#endif\n"
+    text = re.sub(r"@(\w+)@", lambda found: values.get(found[1], found[0]), text) + "\n#endif\n"
+    text = renamed(text, prefix)
+    option += f" --prefix {prefix}" if prefix != PREFIX else ""
+    # Two files with one prefix are the same net only if they are the same text.
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return text.replace("@option@", option).replace("@digest@", digest)
 
 
 def _table(arrays: Iterable[str], rows: Sequence[str]) -> str:
@@ -121,7 +138,7 @@ def _array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
     if kind == "float":
         values = values.astype(np.float32)
     lines = _lines(values)
-    return f"static const {kind} tinydigits_{name}[{values.size}] = {{\n{lines}}};"
+    return f"static TINYDIGITS_CONST {kind} tinydigits_{name}[{values.size}] = {{\n{lines}}};"
 
 
 def _rows(values: npt.NDArray[Any]) -> str:

@@ -43,8 +43,10 @@ def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
     _tell(exported, source, dataset)
 
 
-def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
+def to_c(model: str, out: Path, *, integers: bool, prefix: str, data_dir: Path) -> None:
     """Write a C header, int8 with ``integers``, and print its size and its parity with the net.
+
+    ``prefix``, a C identifier, begins every name in it.
 
     Raises:
         InputError: there is no such net, or ``out`` cannot be written.
@@ -54,16 +56,17 @@ def to_c(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
     source, dataset = _source_and_digits(model, data_dir)
     layers = fold(source.net)
     if integers:
-        header = c.in_integers(_quantised(layers, dataset), source.sha256)
+        header = c.in_integers(_quantised(layers, dataset), source.sha256, prefix=prefix)
     else:
-        header = c.in_floats(layers, c.golden_logits(source.net), source.sha256)
+        logits = c.golden_logits(source.net)
+        header = c.in_floats(layers, logits, source.sha256, prefix=prefix)
     _write(out, header.encode())
     print(f"{c.buffers(header):,} bytes of static memory")
     with _measured("size"):
-        size = parity.footprint(header)
+        size = parity.footprint(header, prefix)
         print(f"{size.flash:,} bytes of code and constants ({size.compiler})")
     with _measured("parity"):
-        _tell(parity.c_logits(header, dataset.test.images), source, dataset)
+        _tell(parity.c_logits(header, dataset.test.images, prefix), source, dataset)
 
 
 def to_html(model: str, out: Path, *, data_dir: Path) -> None:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import Report, report
+from tinydigits.export.c import PREFIX, renamed
 from tinydigits.export.quantised import LOGIT
 
 # Reads pictures from standard input and writes their logits, both as raw bytes.
@@ -151,21 +152,24 @@ def c_compiler() -> str:
     return found
 
 
-def c_logits(header: str, pixels: Tensor) -> Tensor:
+def c_logits(header: str, pixels: Tensor, prefix: str = PREFIX) -> Tensor:
     """Return a compiled header's logits (N, 10), as floats, for pixels uint8 (N, 28, 28).
+
+    ``prefix`` is that of the header's names.
 
     Raises:
         UnmeasuredError: there is no compiler, or it does not compile the header.
     """
+    source = renamed(FILTER, prefix)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            program = compiled(c_compiler(), header, FILTER, Path(folder))
+            program = compiled(c_compiler(), header, source, Path(folder))
         except UnmeasuredError:
-            program = compiled(c_compiler(), header, FILTER, Path(folder), PORTABLE)
+            program = compiled(c_compiler(), header, source, Path(folder), PORTABLE)
         ran = subprocess.run(
             [program], input=pixels.numpy().tobytes(), capture_output=True, check=True
         )
-    if "TINYDIGITS_LOGIT_ONE" in header:
+    if "_LOGIT_ONE" in header:
         return LOGIT * _array(ran.stdout, np.int32).double()
     return _array(ran.stdout, np.float32)
 
@@ -204,8 +208,10 @@ class Footprint:
     """The compiler and its options."""
 
 
-def footprint(header: str) -> Footprint:
+def footprint(header: str, prefix: str = PREFIX) -> Footprint:
     """Return a header's size, compiled for a Cortex-M4 if its compiler is here, else natively.
+
+    ``prefix`` is that of the header's names.
 
     Raises:
         UnmeasuredError: there is no compiler, or it does not compile the header.
@@ -218,7 +224,8 @@ def footprint(header: str) -> Footprint:
     )
     with tempfile.TemporaryDirectory() as folder:
         options = ("-Os", *options)
-        compiled(compiler, header, f'#include "net.h"\n{use}\n', Path(folder), ("-c", *options))
+        source = renamed(f'#include "net.h"\n{use}\n', prefix)
+        compiled(compiler, header, source, Path(folder), ("-c", *options))
         size = "arm-none-eabi-size" if arm else "size"
         if not shutil.which(size):
             raise UnmeasuredError(f"no {size} was found")

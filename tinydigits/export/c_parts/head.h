@@ -5,8 +5,13 @@
    C99, no library, no memory allocation. Include it in one source file and call
    tinydigits_predict. Compiled with -DTINYDIGITS_SELFTEST, it is a program that checks itself and
    returns 0 if it passes. MIT licence. */
-#ifndef TINYDIGITS_H
+#ifdef TINYDIGITS_H
+#ifndef TINYDIGITS_FILE_@digest@
+#error "another net has defined tinydigits_predict: export one of the two with --prefix NAME"
+#endif
+#else
 #define TINYDIGITS_H
+#define TINYDIGITS_FILE_@digest@
 
 #include <stdint.h>
 
@@ -17,4 +22,11 @@
 #define TINYDIGITS_INLINE static inline __attribute__((always_inline))
 #else
 #define TINYDIGITS_INLINE static
+#endif
+
+/* An AVR copies constants to RAM unless they are declared __flash, which only GNU C knows. */
+#if defined(__FLASH) && !defined(__STRICT_ANSI__) && !defined(__cplusplus)
+#define TINYDIGITS_CONST const __flash
+#else
+#define TINYDIGITS_CONST const
 #endif

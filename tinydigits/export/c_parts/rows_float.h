@@ -2,8 +2,8 @@ typedef float tinydigits_value;
 typedef float tinydigits_logit;
 
 typedef struct {
-  const float *weight; /* [kernel][kernel][in][out] */
-  const float *bias;
+  TINYDIGITS_CONST float *weight; /* [kernel][kernel][in][out] */
+  TINYDIGITS_CONST float *bias;
   int in, out, kernel, pool;
 } tinydigits_layer;
 
@@ -28,15 +28,17 @@ TINYDIGITS_INLINE void tinydigits_rows(const float *in, const float *below, int 
   const int row = side * channels, span = layer->kernel * channels;
   for (int x = 0; x < width; x += 2) {
     float a[24], b[24], c[24], d[24]; /* four neighbours, 2x2 */
-    const float *weight = layer->weight;
+    TINYDIGITS_CONST float *weight = layer->weight;
     for (int o = 0; o < count; o++) a[o] = b[o] = c[o] = d[o] = layer->bias[o];
     for (int y = 0; y < layer->kernel; y++) {
       const float *high = (y < 2 ? in + y * row : below + (y - 2) * row) + x * channels;
       const float *low = (y < 1 ? in + row : below + (y - 1) * row) + x * channels;
       for (int i = 0; i < span; i++, weight += count) {
         const float p = high[i], q = high[i + channels], r = low[i], s = low[i + channels];
+#if defined(__clang__) || __GNUC__ >= 8
         /* Unrolled, this loop would not be vectorised. */
 #pragma GCC unroll 1
+#endif
         for (int o = 0; o < count; o++) {
           a[o] += p * weight[o];
           b[o] += q * weight[o];
