@@ -86,7 +86,7 @@ static void answer(void) {
 @pytest.fixture(scope="module", autouse=True)
 def _avr(tmp_path_factory: pytest.TempPathFactory) -> None:
     """The compiler, its C library and the simulator."""
-    need("avr-gcc", "gcc-avr")
+    need("avr-gcc", "avr-libc")
     need("simavr", "simavr")
     folder = tmp_path_factory.mktemp("avr")
     (folder / "library.c").write_text("#include <avr/io.h>\n")
