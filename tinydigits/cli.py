@@ -210,8 +210,8 @@ class Onnx(_Quantises):
 class C(_Quantises):
     """Write a C99 header; it needs no library and allocates no memory."""
 
-    prefix: str = "tinydigits"
-    """Start of every name in the header; programs with several nets need several."""
+    prefix: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tinydigits"
+    """Start of every name in the header, so that a program can hold several nets."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.prefix):

@@ -110,7 +110,7 @@ def compiled(header: str, source: str, folder: Path, *options: str) -> Path:
 
 def printed(program: Path) -> list[str]:
     """Return the lines that a program prints on the chip."""
-    command = ["simavr", "-m", CHIP, "-f", str(CLOCK), program]
+    command = ["simavr", "-m", CHIP, "-f", str(CLOCK), str(program)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     # simavr colours what comes through the serial port, and shows a line's end as a point.
     return re.findall(r"\x1b\[32m(.*)\.", ran.stdout + ran.stderr)
