@@ -11,6 +11,7 @@ import torch
 
 from tinydigits.data import mnist
 from tinydigits.data.dataset import Dataset, Digits, load_dataset
+from tinydigits.data.finding import named, similar
 from tinydigits.export import parity
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.hardware import Compute
@@ -32,10 +33,15 @@ def need(program: str, package: str) -> None:
 def mnist_folder() -> Path:
     """The folder of the real MNIST files; tests never download them."""
     folder = (ROOT / os.environ.get("TINYDIGITS_DATA", "data")).resolve()
-    for file in (*mnist.IMAGES.values(), *mnist.LABELS.values()):
-        if mnist.find(file, folder) is None:
-            pytest.skip(f"{file.name} is not in {folder}: name MNIST's folder in TINYDIGITS_DATA")
+    for name in missing_mnist(folder):
+        pytest.skip(f"{name} is not in {folder}: name MNIST's folder in TINYDIGITS_DATA")
     return folder
+
+
+def missing_mnist(folder: Path) -> list[str]:
+    """Return the names of MNIST's files that are not in or near a folder."""
+    names = [file.name for file in (*mnist.IMAGES.values(), *mnist.LABELS.values())]
+    return [name for name in names if not any((*named(name, folder), *similar(name, folder)))]
 
 
 @pytest.fixture(scope="session")

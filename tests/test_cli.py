@@ -90,7 +90,7 @@ def test_bf16_is_refused_where_the_processor_lacks_it(
     ("name", "content", "message"),
     [
         ("train-images-idx3-ubyte", b"", "it holds 0 bytes; expected"),
-        ("train-images-idx3-ubyte.gz", b"<html>", "Not a gzipped file"),
+        ("train-images-idx3-ubyte.gz", b"<html>", "it holds 6 bytes; expected"),
         ("MNIST", b"", "none of the 1 mirrors provides it"),
     ],
 )

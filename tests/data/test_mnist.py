@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -50,18 +52,25 @@ class Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    """A server's address, and the folder it serves."""
-    served = tmp_path / "served"
-    put(served, compressed=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(served)))
+@contextmanager
+def serving(handler: Callable[..., Quiet]) -> Iterator[str]:
+    """Run a server and yield its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/", served
+    yield f"http://127.0.0.1:{server.server_port}/"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server's address, and the folder it serves."""
+    served = tmp_path / "served" / "by" / "mirror"  # deeper than files are looked for
+    put(served, compressed=True)
+    with serving(partial(Quiet, directory=str(served))) as address:
+        yield address, served
 
 
 @pytest.mark.parametrize("below", ["", "MNIST/raw"])
@@ -100,6 +109,99 @@ def test_a_damaged_file_is_refused_and_left_alone(
     assert str(path) in str(refusal.value)
     assert "delete it and run again" in str(refusal.value)
     assert path.read_bytes() == before
+
+
+LAYOUTS = {
+    "Kaggle": ("train-images.idx3-ubyte", "train-labels.idx1-ubyte"),
+    "one folder a file": (
+        "train-images-idx3-ubyte/train-images-idx3-ubyte",
+        "train-labels-idx1-ubyte/train-labels-idx1-ubyte",
+    ),
+    "one folder a file, with dots": (
+        "train-images.idx3-ubyte/train-images-idx3-ubyte",
+        "train-labels.idx1-ubyte/train-labels-idx1-ubyte",
+    ),
+    "folders called .gz": ("train-images-idx3-ubyte.gz/data", "train-labels-idx1-ubyte.gz/data"),
+    "capitals": ("TRAIN-IMAGES-IDX3-UBYTE", "Train-Labels.IDX1-ubyte.GZ"),
+    "underscores": ("train_images_idx3_ubyte", "train_labels_idx1_ubyte"),
+    "shortened": ("train-images.gz", "train_labels.idx"),
+    "downloaded twice": ("train-images-idx3-ubyte (1).gz", "train-labels-idx1-ubyte(1).gz"),
+    "below": ("mnist/train-images-idx3-ubyte.gz", "mnist/train-labels-idx1-ubyte.gz"),
+    "below, apart": ("a/train-images.idx3-ubyte", "b/train-labels.idx1-ubyte"),
+    "raw, below": ("raw/train-images-idx3-ubyte", "raw/train-labels-idx1-ubyte"),
+    "torchvision in small letters": (
+        "mnist/raw/train-images-idx3-ubyte",
+        "mnist/raw/train-labels-idx1-ubyte",
+    ),
+    "unpacked, below": (
+        "mnist/train-images.idx3-ubyte/train-images-idx3-ubyte",
+        "mnist/train-labels.idx1-ubyte/train-labels-idx1-ubyte",
+    ),
+    "above": ("../train-images-idx3-ubyte.gz", "../train-labels.idx1-ubyte"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_files_are_found_by_content_under_the_names_that_others_give_them(
+    tmp_path: Path, layout: str, compressed: bool
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for name, raw in zip(LAYOUTS[layout], (IMAGES, LABELS), strict=True):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Whatever the suffix says: browsers decompress .gz and keep its name, and the reverse.
+        path.write_bytes(gzip.compress(raw) if compressed else raw)
+    images, labels = mnist.load("train", folder)
+    assert images.tobytes() == IMAGES[16:]
+    assert labels.tolist() == [7, 2, 1]
+
+
+def test_the_original_is_found_beside_others_that_have_its_name(tmp_path: Path) -> None:
+    put(tmp_path / "MNIST" / "raw")
+    (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(IMAGES)[:-20])
+    (tmp_path / "TRAIN-IMAGES.IDX3-UBYTE").write_bytes(bytes(len(IMAGES)))
+    (tmp_path / "._train-images-idx3-ubyte").write_bytes(b"of a Macintosh")
+    assert mnist.load("train", tmp_path)[0].tobytes() == IMAGES[16:]
+
+
+def test_the_test_part_is_not_taken_for_the_training_part(tmp_path: Path) -> None:
+    put(tmp_path)
+    for name in NAMES:
+        (tmp_path / name).rename(tmp_path / name.replace("train", "test"))
+    with pytest.raises(UnavailableError):
+        mnist.load("train", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-images.idx3-ubyte.gz"])
+def test_another_set_with_mnists_names_and_sizes_is_refused(tmp_path: Path, name: str) -> None:
+    put(tmp_path)
+    (tmp_path / NAMES[0]).unlink()
+    (tmp_path / name).write_bytes(IMAGES[:-1] + b"\x01")
+    with pytest.raises(InputError, match=rf"{name} is damaged: its SHA-256 is not"):
+        mnist.load("train", tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["FashionMNIST/raw", "fashion", ".."])
+def test_another_set_nearby_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mirror: tuple[str, Path], folder: str
+) -> None:
+    monkeypatch.setattr(mnist, "MIRRORS", (mirror[0],))
+    directory = tmp_path / "one" / "data"
+    (directory / folder).mkdir(parents=True, exist_ok=True)
+    (directory / folder / NAMES[0]).write_bytes(IMAGES[:-1] + b"\x01")
+    assert mnist.load("train", directory)[0].tobytes() == IMAGES[16:]
+    assert (directory / f"{NAMES[0]}.gz").exists()
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    put(tmp_path)
+    with (
+        mock.patch("os.access", return_value=False),  # root may read everything
+        pytest.raises(InputError, match=f"cannot read {tmp_path}: check its permissions"),
+    ):
+        mnist.load("train", tmp_path)
 
 
 def test_labels_of_another_count_are_refused(tmp_path: Path) -> None:
@@ -184,6 +286,56 @@ def test_only_what_is_missing_is_downloaded(
     assert sorted(os.listdir(folder)) == [NAMES[0], f"{NAMES[1]}.gz"]
 
 
+class Slow(Quiet):
+    """Sends ten bytes a second, by the clock of the test; then it has sent everything."""
+
+    clock = 0.0
+    began = threading.Event()
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        type(self).began.wait(30)
+        for _ in range(40):
+            type(self).clock += 1
+            self.wfile.write(bytes(10))
+
+
+def test_a_mirror_that_sends_ten_bytes_a_second_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def clock() -> float:
+        now = Slow.clock
+        Slow.began.set()
+        return now
+
+    monkeypatch.setattr(Slow, "began", threading.Event())
+    monkeypatch.setattr(mnist, "monotonic", clock)
+    with serving(Slow) as address:
+        monkeypatch.setattr(mnist, "MIRRORS", (address,))
+        with pytest.raises(UnavailableError, match=r"the mirror sends fewer than 5,000 bytes a se"):
+            mnist.load("train", tmp_path / "data")
+
+
+class Endless(Quiet):
+    """Sends more than any file of MNIST has."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "as much as you like")
+        self.end_headers()
+        self.wfile.write(bytes(1 << 20))
+
+
+def test_a_mirror_that_sends_too_much_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(Endless) as address:
+        monkeypatch.setattr(mnist, "MIRRORS", (address,))
+        with pytest.raises(UnavailableError, match="the mirror sends more than 3,368 bytes"):
+            mnist.load("train", tmp_path / "data")
+
+
 DOWNLOAD = """
 import sys
 from pathlib import Path
@@ -194,7 +346,7 @@ mnist.MIRRORS = (address,)
 path = Path(folder) / f"{name}.gz"
 for _ in range(20):
     mnist._download(file, path)
-    assert mnist._fault(mnist._read(path, file), file) is None
+    mnist._original(path, file)
 """
 
 

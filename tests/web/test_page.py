@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, missing_mnist
 from tests.pictures import LIGHTS, as_image, drawn, photo
 from tinydigits import NoDigit, infer, load
 from tinydigits.data import mnist, synthetic
@@ -343,8 +343,7 @@ def contrast(one: float, other: float) -> float:
 def thousand_digits() -> Pixels:
     """MNIST's first test digits, or synthetic ones if MNIST is missing."""
     folder = (ROOT / os.environ.get("TINYDIGITS_DATA", "data")).resolve()
-    files = [mnist.IMAGES["test"], mnist.LABELS["test"]]
-    if any(mnist.find(each, folder) is None for each in files):
+    if missing_mnist(folder):
         return synthetic.draw(1_000, seed=0)[0]
     return mnist.load("test", folder)[0][:1_000]
 

@@ -7,17 +7,24 @@ C. Cortes and C. Burges.
 import gzip
 import hashlib
 import http.client
+import io
+import os
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import Literal, NamedTuple
+from time import monotonic
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
 from tinydigits.data import idx
+from tinydigits.data.finding import named, similar
 from tinydigits.errors import InputError
 from tinydigits.files import write_atomically
 
@@ -70,6 +77,9 @@ MIRRORS = (
     "https://sagemaker-sample-files.s3.amazonaws.com/datasets/image/MNIST/",
 )
 TIMEOUT = 10.0  # seconds without data before the next mirror is tried
+SLOWEST = 5_000  # bytes a second; the next mirror is tried if fewer come in TIMEOUT
+GZIP = 1_000  # bytes by which a gzip may exceed its content
+DAMAGED = (gzip.BadGzipFile, EOFError, zlib.error)  # what a damaged gzip raises
 
 
 class UnavailableError(Exception):
@@ -79,28 +89,48 @@ class UnavailableError(Exception):
 def load(part: Part, directory: Path) -> tuple[Bytes, Bytes]:
     """Return one part of MNIST: verified images (N, 28, 28) and labels (N,), both uint8.
 
-    Reads raw or ``.gz`` files from ``directory`` or from ``directory/MNIST/raw``, where torchvision
-    stores them, and downloads missing files to ``directory``.
+    Reads the originals, raw or gzip, under any of their usual names in ``directory``, its
+    sub-folders and the folder above it, and downloads missing files to ``directory``.
 
     Raises:
-        InputError: a file is present but is not the original, or it cannot be read, or
-            ``directory`` is a file.
+        InputError: there is a file with an original's name in ``directory`` or
+            ``directory/MNIST/raw`` that is not the original or cannot be read, and no original
+            elsewhere, or ``directory`` is a file.
         UnavailableError: a file is missing and no mirror provides it, or the download cannot be
             saved.
     """
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory} is a file: give --data-dir a folder for the MNIST files")
+    if directory.exists() and not os.access(directory, os.R_OK | os.X_OK):
+        raise InputError(f"cannot read {directory}: check its permissions, or give --data-dir")
     images = idx.parse(_content(IMAGES[part], directory))
     labels = idx.parse(_content(LABELS[part], directory))
     return images, labels
 
 
 def _content(file: File, directory: Path) -> bytes:
-    path = find(file, directory)
-    if path is None:
-        path = directory / f"{file.name}.gz"
+    for path in chain(named(file.name, directory), similar(file.name, directory)):
+        with suppress(InputError):  # another file may be the original
+            return _original(path, file)
+    damaged = next(named(file.name, directory), None)
+    path = damaged or directory / f"{file.name}.gz"
+    if not damaged:
         _download(file, path)
-    raw = _read(path, file)
+    return _original(path, file)
+
+
+def _original(path: Path, file: File) -> bytes:
+    """Return the uncompressed bytes of a file, which must be the original's."""
+    try:
+        with path.open("rb") as stream:
+            raw = _uncompressed(stream, file)
+    except DAMAGED as error:
+        raise InputError(
+            f"{path} is damaged: {error}; expected the gzip of {file.name}; "
+            "delete it and run again to download it"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
     fault = _fault(raw, file)
     if fault:
         raise InputError(
@@ -110,35 +140,27 @@ def _content(file: File, directory: Path) -> bytes:
     return raw
 
 
-def find(file: File, directory: Path) -> Path | None:
-    """Return the path of the raw or compressed file, or None if it is in neither folder."""
-    folders = (directory, directory / "MNIST" / "raw")
-    candidates = [folder / (file.name + end) for folder in folders for end in ("", ".gz")]
-    return next((path for path in candidates if path.is_file()), None)
+def _uncompressed(stream: IO[bytes], file: File) -> bytes:
+    """Return a stream's bytes, decompressed if they are gzip, whatever the file's name.
 
-
-def _read(path: Path, file: File) -> bytes:
-    try:
-        # One byte beyond the expected size shows that a file is too long, whatever its length.
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            return stream.read(file.size + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(
-            f"{path} is damaged: {error}; expected the gzip of {file.name}; "
-            "delete it and run again to download it"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
+    One byte beyond the expected size shows that a file is too long, whatever its length.
+    """
+    is_gzip = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    if not is_gzip:
+        return stream.read(file.size + 1)
+    with gzip.open(stream) as uncompressed:
+        return uncompressed.read(file.size + 1)
 
 
 def _fault(raw: bytes, file: File) -> str | None:
     """Return the most informative fault in the uncompressed bytes, or None if there is none."""
-    if hashlib.sha256(raw).hexdigest() == file.sha256:
-        return None
     if len(raw) < file.size:
         return f"it holds {len(raw):,} bytes"
     if len(raw) > file.size:
         return f"it holds more than {file.size:,} bytes"
+    if hashlib.sha256(raw).hexdigest() == file.sha256:
+        return None
     try:
         idx.parse(raw)
     except ValueError as error:
@@ -150,9 +172,9 @@ def _download(file: File, path: Path) -> None:
     faults = []
     for mirror in MIRRORS:
         try:
-            compressed = _fetch(mirror + path.name)
-            fault = _fault(gzip.decompress(compressed), file)
-        except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
+            compressed = _fetch(mirror + path.name, most=file.size + GZIP)
+            fault = _fault(_uncompressed(io.BytesIO(compressed), file), file)
+        except (OSError, http.client.HTTPException, *DAMAGED) as error:
             fault = str(getattr(error, "reason", error))
         if fault is None:
             _keep(path, compressed)
@@ -165,18 +187,36 @@ def _download(file: File, path: Path) -> None:
     )
 
 
-def _fetch(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
-        size = int(response.headers.get("Content-Length", 0)) or None
+def _fetch(url: str, most: int) -> bytes:
+    name, content = url.rpartition("/")[2], bytearray()
+    with (
+        urllib.request.urlopen(url, timeout=TIMEOUT) as response,
         # disable=None: no progress bar unless standard error is a terminal.
-        with tqdm(
-            total=size, desc=url.rpartition("/")[2], unit="B", unit_scale=True, disable=None
-        ) as bar:
-            chunks = []
-            while chunk := response.read(1 << 16):
-                chunks.append(chunk)
-                bar.update(len(chunk))
-    return b"".join(chunks)
+        tqdm(total=response.length, desc=name, unit="B", unit_scale=True, disable=None) as bar,
+    ):
+        for chunk in _steady(response):
+            content += chunk
+            bar.update(len(chunk))
+            if len(content) > most:
+                raise OSError(f"the mirror sends more than {most:,} bytes")
+    return bytes(content)
+
+
+def _steady(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Yield what comes, as it comes.
+
+    Raises:
+        TimeoutError: nothing comes, or too little to ever end.
+    """
+    began, received = monotonic(), 0
+    while chunk := response.read1(1 << 16):
+        yield chunk
+        received += len(chunk)
+        seconds = monotonic() - began
+        if seconds > TIMEOUT:
+            if received < SLOWEST * seconds:
+                raise TimeoutError(f"the mirror sends fewer than {SLOWEST:,} bytes a second")
+            began, received = monotonic(), 0
 
 
 def _keep(path: Path, compressed: bytes) -> None:
