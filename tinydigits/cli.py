@@ -67,7 +67,7 @@ class Train(_Trains):
     out: Path = Path("checkpoints")
     """Folder to write to; an earlier run there moves to its subfolder previous-N."""
     resume: bool = False
-    """Continue the run in --out after its last complete epoch."""
+    """Continue the run in --out; a finished run goes on if --epochs is larger than it was."""
     log_dir: Path | None = None
     """Folder for TensorBoard events, updated after every epoch."""
     dry_run: bool = False
@@ -81,7 +81,7 @@ class Train(_Trains):
         from tinydigits.train.run import train, try_out
 
         if self.dry_run:
-            try_out(self.config, data_dir=self.data_dir)
+            try_out(self.config, data_dir=self.data_dir, out=self.out, log_dir=self.log_dir)
         else:
             train(
                 self.config,

@@ -90,6 +90,24 @@ def sole_writer(directory: Path) -> Iterator[None]:
         lock.release()
 
 
+@contextmanager
+def scratch(directory: Path) -> Iterator[Path]:
+    """Yield an empty folder beside what will be written to ``directory``; remove it at the end.
+
+    ``directory`` need not exist and is not created.
+
+    Raises:
+        InputError: ``directory`` cannot be written.
+    """
+    try:
+        there = next(each for each in (directory, *directory.parents) if each.exists())
+        folder = tempfile.TemporaryDirectory(prefix=".scratch-", dir=there)
+    except OSError as error:
+        raise _unwritable(directory, error) from error
+    with folder as path:
+        yield Path(path)
+
+
 def _unwritable(path: Path, error: OSError) -> InputError:
     reason = error.strerror or error
     return InputError(

@@ -24,7 +24,7 @@ from tinydigits.train.checkpoint import (
 )
 from tinydigits.train.config import Light, TrainConfig
 from tinydigits.train.hardware import Compute
-from tinydigits.train.loop import State, fit, start
+from tinydigits.train.loop import EpochResult, State, fit, start
 
 
 @pytest.fixture
@@ -101,6 +101,74 @@ def test_resumed_weights_equal_uninterrupted_ones(
         [dataclasses.replace(r, seconds=0) for r in s.history] for s in (whole, resumed)
     )
     assert wholes == parts
+
+
+def test_a_further_cycle_rises_from_the_finished_net(
+    tmp_path: Path, digits: Split, small: TrainConfig, compute: Compute, origin: Origin
+) -> None:
+    finished = start(small, len(digits.train), compute)
+    list(fit(finished, digits, small))
+    save_last(tmp_path, finished, origin)
+    five = dataclasses.replace(small, epochs=5)
+    content = last(tmp_path, dataclasses.replace(origin, config=five))
+
+    def begun(content: dict[str, Any]) -> State:
+        state = start(five, len(digits.train), compute, cycles=content["cycles"])
+        restore(state, content)
+        return state
+
+    state = begun(content)
+    assert (state.epoch, state.cycles) == (3, [0, 3])
+    for name, value in finished.net.state_dict().items():
+        assert torch.equal(value, state.net.state_dict()[name]), name
+    assert finished.schedulers[0].get_last_lr()[0] < 0.01 * small.lr
+    assert state.schedulers[0].get_last_lr() == pytest.approx([small.lr / small.div_factor])
+    assert state.schedulers[0].total_steps == 2 * 8  # two epochs of 500 digits
+
+    # Stopped in the further cycle, it resumes in it and ends with the same weights.
+    results = fit(state, digits, five)
+    next(results)
+    save_last(tmp_path, state, dataclasses.replace(origin, config=five))
+    list(results)
+    resumed = begun(last(tmp_path, dataclasses.replace(origin, config=five)))
+    assert (resumed.epoch, resumed.cycles) == (4, [0, 3])
+    list(fit(resumed, digits, five))
+    for name, value in state.net.state_dict().items():
+        assert torch.equal(value, resumed.net.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("done", "epochs", "message"),
+    [
+        (1, 5, r"has 1 of 3 epochs, .* first finish them with --resume --epochs 3; more --epochs"),
+        (1, 2, r"has 1 of 3 epochs, .* first finish them with --resume --epochs 3"),
+        (3, 2, r"has 3 epochs already: give --epochs above 3 to train it further"),
+    ],
+)
+def test_another_end_is_refused_where_the_schedule_does_not_allow_it(
+    tmp_path: Path,
+    fresh: Callable[[], State],
+    origin: Origin,
+    done: int,
+    epochs: int,
+    message: str,
+) -> None:
+    state = fresh()
+    state.history = [EpochResult(epoch, 1, 50, 1, 90, 10, 1) for epoch in range(done)]
+    save_last(tmp_path, state, origin)
+    config = dataclasses.replace(origin.config, epochs=epochs)
+    with pytest.raises(InputError, match=message):
+        last(tmp_path, dataclasses.replace(origin, config=config))
+
+
+def test_a_run_of_an_earlier_version_can_be_resumed(
+    tmp_path: Path, fresh: Callable[[], State], origin: Origin
+) -> None:
+    save_last(tmp_path, fresh(), origin)
+    content = torch.load(tmp_path / LAST)
+    del content["cycles"]
+    torch.save(content, tmp_path / LAST)
+    assert last(tmp_path, origin)["cycles"] == [0]
 
 
 class Code:

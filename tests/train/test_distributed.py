@@ -91,10 +91,34 @@ run.train(config, data_dir=Path(), out=Path(sys.argv[1]), resume=False)
 """
 
 
+TRY_OUT = """
+import sys
+from pathlib import Path
+from tinydigits.data.dataset import load_dataset
+from tinydigits.errors import exit_code
+from tinydigits.train import run
+from tinydigits.train.config import TrainConfig
+
+run.load_dataset = lambda *_: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+config = TrainConfig(batch_size=int(sys.argv[2]), val=100, data="synthetic", device="cpu")
+sys.exit(exit_code(lambda: run.try_out(config, data_dir=Path(), out=Path(sys.argv[1]))))
+"""
+
+
 def torchrun(processes: int, program: str, *arguments: str, options: tuple[str, ...] = ()) -> str:
     """Run a program in several processes and return what they printed."""
+    ran = launched(processes, program, *arguments, options=options)
+    assert ran.returncode == 0, ran.stderr
+    assert "Warning" not in ran.stderr
+    return ran.stdout
+
+
+def launched(
+    processes: int, program: str, *arguments: str, options: tuple[str, ...] = ()
+) -> "subprocess.CompletedProcess[str]":
+    """Run a program in several processes."""
     launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    ran = subprocess.run(
+    return subprocess.run(
         [sys.executable, *launcher, *options, program, *arguments],
         cwd=ROOT,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
@@ -103,9 +127,6 @@ def torchrun(processes: int, program: str, *arguments: str, options: tuple[str, 
         check=False,
         timeout=120,
     )
-    assert ran.returncode == 0, ran.stderr
-    assert "Warning" not in ran.stderr
-    return ran.stdout
 
 
 def program(folder: Path, source: str) -> str:
@@ -201,6 +222,21 @@ def test_the_first_process_alone_prints_and_writes(undisturbed: tuple[Path, str]
     assert content["environment"]["processes"] == 2
     assert not list(out.glob("previous-*"))
     torch.load(out / "final" / "model_epoch_3.pth")
+
+
+def test_a_dry_run_tries_the_processes_together_and_prints_once(tmp_path: Path) -> None:
+    printed = torchrun(2, program(tmp_path, TRY_OUT), str(tmp_path / "out"), "64")
+    assert printed.count("in each of 2 processes") == 1
+    assert printed.count("epoch  0 ") == printed.count("test: ") == 1
+    assert printed.count("nothing was kept") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
+
+
+def test_a_dry_run_refuses_once_what_the_processes_cannot_share(tmp_path: Path) -> None:
+    ran = launched(2, program(tmp_path, TRY_OUT), str(tmp_path / "out"), "1")
+    assert ran.returncode != 0
+    assert ran.stdout == ""
+    assert ran.stderr.count("error: --batch-size 1 leaves a batch of 1 digits for 2 proc") == 1
 
 
 def test_a_killed_process_is_started_again_and_the_run_goes_on(

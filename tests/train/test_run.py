@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -153,6 +154,85 @@ def test_options_that_do_not_fit_the_digits_are_refused_before_anything_is_writt
     with pytest.raises(InputError, match=message):
         train_on(drawn, config, compute, out=tmp_path, resume=False)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def few(drawn: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """600 digits instead of 60,000."""
+    monkeypatch.setattr(run, "load_dataset", lambda *_: drawn)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"val": 600}, "--val 600 leaves no digit to train on: expected fewer than 600"),
+        ({"val": 590}, "--batch-size 64 exceeds the training set: expected at most 10"),
+        ({"batch_size": 501}, "--batch-size 501 exceeds the training set: expected at most 500"),
+        ({"out": "file/below"}, "cannot write file/below: Not a directory"),
+        ({"out": "file"}, "cannot write file: "),
+        ({"log_dir": "file/logs"}, "cannot write file/logs: Not a directory"),
+    ],
+)
+@pytest.mark.usefixtures("few")
+def test_a_dry_run_refuses_what_the_run_would(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    small: TrainConfig,
+    options: dict[str, Any],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    given = {"out": "out", **options}
+    places = {str(name): Path(given.pop(name)) for name in ("out", "log_dir") if name in given}
+    places["data_dir"] = Path()
+    config = dataclasses.replace(small, **given)
+    with pytest.raises(InputError, match=message):
+        run.try_out(config, **places)
+    with pytest.raises(InputError, match=message):
+        run.train(config, resume=False, **places)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "out"] == ["file"]
+
+
+@pytest.mark.usefixtures("few")
+def test_a_dry_run_takes_every_step_and_keeps_nothing(
+    tmp_path: Path, small: TrainConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out").mkdir()
+    config = dataclasses.replace(small, still_epochs=3)
+    for out in ("out", "new/folder"):
+        run.try_out(config, data_dir=Path(), out=tmp_path / out, log_dir=tmp_path / "logs")
+        printed = capsys.readouterr().out
+        assert "64 digits to train on, 64 held out, 64 to test" in printed
+        assert "epoch  0 " in printed
+        assert [path.name for path in tmp_path.rglob("*")] == ["out"]
+
+
+def test_a_finished_run_is_trained_further_in_a_new_cycle(
+    tmp_path: Path,
+    drawn: Dataset,
+    small: TrainConfig,
+    compute: Compute,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    two, four = (dataclasses.replace(small, epochs=epochs) for epochs in (2, 4))
+    train_on(drawn, two, compute, out=tmp_path, resume=False)
+    before = torch.load(tmp_path / "last.pth")
+    capsys.readouterr()
+    train_on(drawn, four, compute, out=tmp_path, resume=True)
+    printed = capsys.readouterr().out
+    assert f"resuming after 2 epochs from {tmp_path / 'last.pth'}\n" in printed
+    assert "epochs 2 to 3 are a further cycle: the learning rate rises and falls again" in printed
+    after = torch.load(tmp_path / "last.pth")
+    assert after["history"][:2] == before["history"]
+    assert [result["epoch"] for result in after["history"]] == [0, 1, 2, 3]
+    assert after["history"][2]["train_loss"] < before["history"][1]["train_loss"]
+    final = tmp_path / "final"
+    told = json.loads((final / "report.json").read_text())
+    for content in (after, torch.load(final / "model_epoch_3.pth"), told):
+        assert (content["cycles"], content["config"]["epochs"]) == ([0, 2], 4)
+    assert torch.load(final / "model_epoch_1.pth")["cycles"] == [0]
+    assert not list(tmp_path.glob("previous-*"))
 
 
 TRAIN = """

@@ -62,9 +62,9 @@ def hold_out(digits: Digits, count: int) -> tuple[Digits, Digits]:
     return digits[shuffled[count:].sort().values], digits[shuffled[:count].sort().values]
 
 
-def steps(config: TrainConfig, digits: int) -> int:
-    """Return the number of batches in all epochs together."""
-    sizes = (count(config, digits, epoch) for epoch in range(config.epochs))
+def steps(config: TrainConfig, digits: int, *, first: int = 0) -> int:
+    """Return the number of batches in all epochs from ``first`` on together."""
+    sizes = (count(config, digits, epoch) for epoch in range(first, config.epochs))
     return sum(-(-size // config.batch_size) for size in sizes)
 
 

@@ -61,6 +61,7 @@ def _model(state: State, origin: Origin) -> dict[str, Any]:
             name: tensor.cpu().contiguous() for name, tensor in state.net.state_dict().items()
         },
         "epoch": result.epoch if result else None,
+        "cycles": state.cycles,
         "validation_accuracy": result.validation_accuracy if result else None,
         "dataset": origin.dataset,
         "warning": origin.warning,
@@ -79,8 +80,12 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 def last(directory: Path, origin: Origin) -> dict[str, Any]:
     """Return the content of ``last.pth`` that ``restore`` needs to resume the run in ``directory``.
 
+    If the run is finished and ``origin`` has more epochs, the content begins a further cycle: it is
+    the net and its history, without the states of optimisers.
+
     Raises:
-        InputError: there is no run to resume, or it was started with other options or digits.
+        InputError: there is no run to resume, it was started with other options or digits, or it
+            cannot end at the epoch that ``origin`` wants.
     """
     path = directory / LAST
     if not path.exists():
@@ -88,29 +93,59 @@ def last(directory: Path, origin: Origin) -> dict[str, Any]:
     content = load(path)
     try:
         _refuse_other_run(path, content, origin)
-        return {name: content[name] for name in ("model_state_dict", *TRAINING)}
+        kept = {name: content[name] for name in ("model_state_dict", *TRAINING)}
+        planned = content["config"]["epochs"]
     except KeyError as error:
         raise InputError(
             f"{path} lacks {error}, so the run cannot be resumed; start it again without --resume"
         ) from error
+    kept["cycles"] = content.get("cycles", [0])  # which earlier versions did not write
+    return kept if origin.config.epochs == planned else _further(path, kept, planned, origin)
+
+
+def _further(path: Path, content: dict[str, Any], planned: int, origin: Origin) -> dict[str, Any]:
+    """Return the content to train a finished run of ``planned`` epochs further."""
+    done = len(content["history"])
+    if done < planned:
+        raise InputError(
+            f"{path} has {done} of {planned} epochs, for which its learning rate is planned: first "
+            f"finish them with --resume --epochs {planned}; more --epochs then add a cycle"
+        )
+    if origin.config.epochs < planned:
+        raise InputError(
+            f"{path} has {done} epochs already: give --epochs above {done} to train it further"
+        )
+    return content | {
+        "cycles": [*content["cycles"], done],
+        "optimizer_state_dicts": None,
+        "scheduler_state_dicts": None,
+    }
+
+
+def is_from(directory: Path, config: TrainConfig) -> bool:
+    """Return whether ``directory`` holds a run with exactly these options."""
+    path = directory / LAST
+    return path.exists() and load(path).get("config") == config.to_dict()
 
 
 def restore(state: State, content: dict[str, Any]) -> None:
     """Set ``state`` to a run's last saved state; ``content`` comes from ``last``."""
     state.net.load_state_dict(content["model_state_dict"])
+    state.losses.copy_(content["losses"])
+    state.history = [EpochResult(**result) for result in content["history"]]
+    if content["optimizer_state_dicts"] is None:
+        return  # a further cycle starts with new ones
     for optimizer, values in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
         optimizer.load_state_dict(values)
     for scheduler, values in zip(state.schedulers, content["scheduler_state_dicts"], strict=True):
         scheduler.load_state_dict(values)
-    state.losses.copy_(content["losses"])
-    state.history = [EpochResult(**result) for result in content["history"]]
 
 
 def _refuse_other_run(path: Path, content: dict[str, Any], origin: Origin) -> None:
     # Compare the datasets themselves, not --data: auto may find MNIST today but not yesterday.
     started = TrainConfig.from_dict(content["config"]).to_dict() | {"data": content["dataset"]}
     given = origin.config.to_dict() | {"data": origin.dataset}
-    other = [name for name in started if started[name] != given[name]]
+    other = [name for name in started if started[name] != given[name] and name != "epochs"]
     if other:
         raise InputError(
             f"{path} was started with {_flags(started, other)}, not {_flags(given, other)}: "

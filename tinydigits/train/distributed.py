@@ -9,7 +9,7 @@ import gc
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,6 +19,8 @@ from torch import distributed as torch_distributed
 from torch.distributed.rendezvous import rendezvous
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
+
+from tinydigits.errors import InputError
 
 T = TypeVar("T")
 
@@ -82,6 +84,24 @@ class World:
         told = [content]
         torch_distributed.broadcast_object_list(told)
         return told[0]
+
+    @contextmanager
+    def refuse_once(self) -> Iterator[None]:
+        """Let the first process alone report a wrong input that every process finds in the block.
+
+        Raises:
+            InputError: in the first process.
+            SystemExit: in the others, with the same exit code as for an InputError.
+        """
+        try:
+            yield
+        except InputError:
+            if self.is_first:
+                raise
+            # torchrun ends all processes after the first exit: that of the process that reports.
+            with suppress(RuntimeError):
+                torch_distributed.barrier()
+            raise SystemExit(2) from None
 
     def wrap(self, net: nn.Module, *, local_statistics: bool) -> nn.Module:
         """Return the net for training steps, which synchronise gradients over all processes.

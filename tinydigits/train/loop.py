@@ -7,7 +7,7 @@ a test calls ``next(fit(...))``.
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -66,6 +66,8 @@ class State:
     compute: Compute
     losses: Tensor
     """Each training digit's loss when last seen, in nats, (digits,); 0 if not seen yet."""
+    cycles: list[int]
+    """The first epoch of each cycle of the learning rate: 0, and where a finished run went on."""
     history: list[EpochResult] = field(default_factory=list)
 
     @property
@@ -74,8 +76,17 @@ class State:
         return len(self.history)
 
 
-def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = ALONE) -> State:
+def start(
+    config: TrainConfig,
+    digits: int,
+    compute: Compute,
+    *,
+    world: World = ALONE,
+    cycles: Sequence[int] = (0,),
+) -> State:
     """Return the initial state for training on ``digits`` digits.
+
+    The learning rate's schedule goes from the last of ``cycles`` to the last epoch.
 
     Raises:
         InputError: a batch has fewer digits than there are processes.
@@ -95,7 +106,7 @@ def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = 
         OneCycleLR(
             optimizer,
             max_lr=optimizer.defaults["lr"],
-            total_steps=steps(config, digits),
+            total_steps=steps(config, digits, first=cycles[-1]),
             div_factor=config.div_factor,
             final_div_factor=config.final_div_factor,
             anneal_strategy="cos" if config.schedule == "cosine" else "linear",
@@ -104,7 +115,7 @@ def start(config: TrainConfig, digits: int, compute: Compute, *, world: World = 
         for optimizer in optimizers
     ]
     losses = torch.zeros(digits, device=compute.device)
-    return State(net, model, optimizers, schedulers, compute, losses)
+    return State(net, model, optimizers, schedulers, compute, losses, list(cycles))
 
 
 def _refuse_empty_shares(config: TrainConfig, digits: int, world: World) -> None:

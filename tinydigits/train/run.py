@@ -2,9 +2,8 @@
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -15,12 +14,12 @@ from tqdm import tqdm
 from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.errors import InputError, extra, warn
 from tinydigits.evaluate.metrics import Report, report
-from tinydigits.files import sole_writer, write_atomically, write_json
+from tinydigits.files import scratch, sole_writer, write_atomically, write_json
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.net.model import parameter_count
 from tinydigits.train import checkpoint, distributed, hardware
-from tinydigits.train.batches import Split, check_batch_size, split
+from tinydigits.train.batches import Split, split
 from tinydigits.train.checkpoint import FINAL, LAST, METRICS, Origin
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.curves import curves
@@ -42,34 +41,54 @@ def train(
             training diverged, or another run is writing to ``out``.
     """
     with distributed.join() as world:
-        compute = hardware.choose(config.device, config.precision)
-        dataset = world.one_after_the_first(lambda: load_dataset(config.data, data_dir))
+        compute, dataset = _prepared(config, data_dir, world)
         if not world.is_first:
-            follow(dataset, config, compute, world)
+            with world.refuse_once():
+                follow(dataset, config, compute, world)
             return
-        resume = resume or (world.is_restart and (out / LAST).exists())
+        resume = resume or (world.is_restart and checkpoint.is_from(out, config))
         train_on(dataset, config, compute, out=out, resume=resume, log_dir=log_dir, world=world)
         models, final = sorted(out.glob("model_epoch_*.pth")), sorted((out / FINAL).iterdir())
         for path in (*models, out / METRICS, *final):
             print(f"wrote {path}")
 
 
-def try_out(config: TrainConfig, *, data_dir: Path) -> Report:
-    """Run every step of ``train`` with a single batch, in a temporary folder; return the report.
+def try_out(config: TrainConfig, *, data_dir: Path, out: Path, log_dir: Path | None = None) -> None:
+    """Run every step of ``train`` with a single batch and keep nothing.
 
     Raises:
-        InputError: the options or the data cannot be used.
+        InputError: as for ``train``.
     """
+    with distributed.join() as world:
+        compute, dataset = _prepared(config, data_dir, world)
+        sample, once = _one_batch(dataset, config)
+        with world.refuse_once():
+            # Refuses what the whole run would: options that do not fit all digits and processes.
+            _begin(split(dataset.train, config), config, compute, world)
+            if not world.is_first:
+                follow(sample, once, compute, world)
+                return
+        with scratch(out) as folder, scratch(log_dir) if log_dir else nullcontext() as logs:
+            train_on(sample, once, compute, out=folder, resume=False, log_dir=logs, world=world)
+        print("dry run: one batch passed every step, nothing was kept")
+
+
+def _prepared(
+    config: TrainConfig, data_dir: Path, world: World
+) -> tuple[hardware.Compute, Dataset]:
     compute = hardware.choose(config.device, config.precision)
+    return compute, world.one_after_the_first(lambda: load_dataset(config.data, data_dir))
+
+
+def _one_batch(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, TrainConfig]:
+    """Return a batch to train on, at most one each to hold out and to test, and their options.
+
+    The batch is augmented, even if the run has still epochs only.
+    """
     size = config.batch_size
-    dataset = load_dataset(config.data, data_dir, synthetic_counts=(size, size))
-    check_batch_size(config, len(dataset.train))
-    one_batch = replace(dataset, train=dataset.train[:size], test=dataset.test[:size])
-    once = replace(config, epochs=1, val=0)
-    with tempfile.TemporaryDirectory() as folder:
-        tested = train_on(one_batch, once, compute, out=Path(folder), resume=False)
-    print("dry run: one batch passed every step, nothing was kept")
-    return tested
+    held_out = min(size, config.val)
+    few = replace(dataset, train=dataset.train[: size + held_out], test=dataset.test[:size])
+    return few, replace(config, epochs=1, val=held_out, still_epochs=0)
 
 
 def train_on(
@@ -89,10 +108,10 @@ def train_on(
     """
     digits = split(dataset.train, config)
     origin = Origin(config, dataset.name, dataset.warning)
-    state = start(config, len(digits.train), compute, world=world)
     earlier = checkpoint.last(out, origin) if resume else None
+    state = _begin(digits, config, compute, world, earlier)
     with events(log_dir, is_resumed=resume) as write_event, sole_writer(out):
-        _prepare(out, state, origin, earlier, world)
+        _prepare(out, state, origin, resume=resume)
         _announce(dataset, digits, state, world)
         for result in state.history:
             write_event(result)
@@ -107,6 +126,22 @@ def train_on(
         _finish(out, state, origin, tested, world)
     warn(origin.warning)
     return tested
+
+
+def _begin(
+    digits: Split,
+    config: TrainConfig,
+    compute: hardware.Compute,
+    world: World,
+    earlier: dict[str, Any] | None = None,
+) -> State:
+    """Return the state to train from: a new one, or the ``earlier`` one of the first process."""
+    content = world.from_first(earlier)
+    cycles = content["cycles"] if content else [0]
+    state = start(config, len(digits.train), compute, world=world, cycles=cycles)
+    if content:
+        checkpoint.restore(state, content)
+    return state
 
 
 @contextmanager
@@ -167,23 +202,19 @@ def _kept(
 def follow(dataset: Dataset, config: TrainConfig, compute: hardware.Compute, world: World) -> None:
     """Train as one of the other processes; the first process sends the state to resume from."""
     digits = split(dataset.train, config)
-    state = start(config, len(digits.train), compute, world=world)
-    _go_on(state, world.from_first(None))
+    state = _begin(digits, config, compute, world)
     for _ in fit(state, digits, config, world=world):
         pass
 
 
-def _go_on(state: State, content: dict[str, Any] | None) -> None:
-    if content:
-        checkpoint.restore(state, content)
-
-
-def _prepare(
-    out: Path, state: State, origin: Origin, earlier: dict[str, Any] | None, world: World
-) -> None:
-    _go_on(state, world.from_first(earlier))
-    if earlier:
+def _prepare(out: Path, state: State, origin: Origin, *, resume: bool) -> None:
+    if resume:
         print(f"resuming after {state.epoch} epochs from {out / LAST}")
+        if len(state.cycles) > 1:
+            print(
+                f"epochs {state.cycles[-1]} to {origin.config.epochs - 1} are a further cycle: the "
+                "learning rate rises and falls again"
+            )
         return
     moved_to = checkpoint.set_aside(out)
     if moved_to:
@@ -259,6 +290,7 @@ def _report(state: State, origin: Origin, tested: Report, world: World) -> dict[
         "seconds_per_epoch": [round(value, 3) for value in seconds],
         "parameters": parameter_count(state.net),
         "config": origin.config.to_dict(),
+        "cycles": state.cycles,
         "environment": hardware.environment(state.compute) | {"processes": world.size},
         "history": [asdict(result) for result in state.history],
     }
