@@ -125,7 +125,7 @@ def test_resuming_something_else_gets_one_line(
 def test_dry_run_goes_all_the_way_and_keeps_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert main(["train", "--data", "synthetic", "--dry-run"]) == 0
+    assert main(["train", "--data", "synthetic", "--val", "100", "--dry-run"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
         "dry run: one batch passed every step, nothing was kept"
     )
