@@ -217,8 +217,11 @@ def test_every_command_of_every_page_works(
     elif command.startswith("curl "):
         need("curl", "curl")
         with server() as running:
-            printed = run(command.replace("http://127.0.0.1:8000", running.url), clone)
-        assert json.loads(printed) == json.loads(shown_below(command))
+            asked = command.replace("http://127.0.0.1:8000", running.url)
+            printed = run(["sh", "-c", asked], clone)
+        assert "predictions" in json.loads(printed)
+        shown = shown_below(command)
+        assert not shown or json.loads(printed) == json.loads(shown)
     elif command.startswith("tinydigits study "):
         short = " --seeds 0-1 --epochs 1 --shares 0.01"
         run(str(request.getfixturevalue("installed") / command) + short, clone, **environment)

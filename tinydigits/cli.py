@@ -19,6 +19,7 @@ from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import InputError, exit_code, extra
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.seeds import parse_seeds
+from tinydigits.serve import origins
 from tinydigits.terminal import plain_where_needed
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.recipes import Recipe
@@ -270,18 +271,28 @@ class Serve:
     model: Model = DEFAULT
     workers: int = 1
     """Server processes, one core each."""
+    allow_origin: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Site whose pages may call the API, such as https://example.com; * allows all sites."""
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
             raise InputError(f"--port is {self.port}, but must be from 0 to 65535")
         if self.workers < 1:
             raise InputError(f"--workers is {self.workers}, but must be at least 1")
+        for origin in self.allow_origin:
+            origins.check(origin)
 
     def run(self) -> None:
         with extra("serve", "serve"):
             from tinydigits.serve.command import serve
 
-        serve(self.model, host=self.host, port=self.port, workers=self.workers)
+        serve(
+            self.model,
+            host=self.host,
+            port=self.port,
+            workers=self.workers,
+            origins=self.allow_origin,
+        )
 
 
 @dataclass(frozen=True)

@@ -32,17 +32,6 @@ PNG, JPEG = "image/png", "image/jpeg"
 DIGITS, LABELS = synthetic.draw(12, seed=11)
 
 
-@pytest.fixture(scope="module")
-def net() -> ServedNet:
-    return served_net("robust")
-
-
-@pytest.fixture
-def client(net: ServedNet) -> Iterator[TestClient]:
-    with TestClient(api.application(net), raise_server_exceptions=False) as client:
-        yield client
-
-
 def file_of(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
     content = io.BytesIO()
     image.save(content, form, **options)
@@ -152,7 +141,7 @@ def starting(value: Any) -> dict[str, Any]:
 
 JSON, FORM = "application/json", "multipart/form-data; boundary=a"
 WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
-    "no body": ({}, 415, "content type missing: expected application/json or multipart/"),
+    "no body": ({}, 415, "content type missing: expected application/json, multipart/"),
     "a text": (raw("text/plain", b"7"), 415, "content type text/plain: expected application"),
     "half of a JSON": (raw(JSON, b'{"images": ['), 400, "the body is not valid JSON: EOF"),
     "JSON in another coding": (raw(JSON, b"\xff\xfe"), 400, "the body is not valid JSON: "),
@@ -173,8 +162,8 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
     "null": (starting(None), 422, "images[0][0]: Input should be a valid number"),
     "not a number": (starting(float("nan")), 422, "images[0][0]: Input should be a finite"),
     "33 files": ({"files": 33 * form_of(a=b"x")}, 422, "Too many files"),
-    "another field": ({"files": {"image": b"x"}}, 422, "the field 'image' holds a file: expected"),
-    "a text field": ({"files": {"files": (None, b"x")}}, 422, "the field 'files' holds text"),
+    "another field": ({"files": {"image": b"x"}}, 422, "the field 'image' is unknown: expected"),
+    "a text field": ({"files": {"files": (None, b"x")}}, 422, "the field 'files' holds no file"),
     "no boundary": (raw(FORM.partition(";")[0], b"x"), 422, "Missing boundary"),
     "a broken form": (raw(FORM, b"nonsense"), 422, "invalid form"),
     "an empty form": (raw(FORM, b"--a--\r\n"), 422, "the form has no file"),
@@ -208,14 +197,6 @@ def test_a_body_has_a_largest_size(client: TestClient, is_announced: bool) -> No
     assert answer.status_code == 413
     assert "expected at most 8,388,608" in error_of(answer)
     assert answer.headers["connection"] == "close"
-
-
-def test_json_has_a_smaller_largest_size(client: TestClient) -> None:
-    body = json.dumps({"images": [ZEROS]}).encode()
-    for spaces, status in ((2**21 - len(body), 200), (2**21 - len(body) + 1, 413)):
-        answer = client.post("/predict", **raw(JSON, body + spaces * b" "))
-        assert answer.status_code == status
-    assert error_of(answer) == "the body has at least 2,097,153 bytes: expected at most 2,097,152"
 
 
 def test_bodies_together_have_a_largest_size(
@@ -287,7 +268,7 @@ def test_an_error_of_the_servers_tells_nothing_of_it(
     def breaks(*_: Any) -> None:
         raise RuntimeError("/secret/place")
 
-    monkeypatch.setattr(api, "_told", breaks)
+    monkeypatch.setattr(api, "probabilities", breaks)
     answer = client.post("/predict", json={"images": [ZEROS]})
     assert answer.status_code == 500
     assert error_of(answer) == "internal error: see the server's log"
@@ -302,7 +283,25 @@ def test_the_page_is_that_of_export_but_for_its_policy(client: TestClient) -> No
     assert "connect-src 'self'" in policy
     assert policy.endswith("frame-ancestors 'none'")
     assert "unsafe" not in policy
-    assert client.head("/").status_code == 200
+
+
+@pytest.mark.parametrize("path", [*sorted(api.PATHS), "/docs/static/swagger-ui.css", "/nothing"])
+def test_head_is_answered_as_get_without_the_body(client: TestClient, path: str) -> None:
+    whole, bare = client.get(path), client.head(path)
+    assert (bare.status_code, bare.content) == (whole.status_code, b"")
+    changing = {"x-request-id", "content-length"} if path == "/metrics" else {"x-request-id"}
+    assert all(
+        bare.headers[name] == value for name, value in whole.headers.items() if name not in changing
+    )
+
+
+@pytest.mark.parametrize("path", sorted(api.PATHS - {"/"}))
+def test_a_slash_at_the_end_leads_to_the_path_without_it(client: TestClient, path: str) -> None:
+    answer = client.request("POST" if path == "/predict" else "GET", f"{path}/")
+    assert answer.history[0].status_code == 307
+    # Relative: the server does not know the address before a proxy.
+    assert answer.history[0].headers["location"] == f"..{path}"
+    assert answer.url.path == path
 
 
 @pytest.mark.parametrize("path", ["/", "/healthz", "/metrics", "/docs", "/nothing"])

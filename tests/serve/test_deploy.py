@@ -425,11 +425,11 @@ def test_limits_are_those_of_the_code() -> None:
     table = DEPLOY.partition("## Limits")[2]
     rows = re.findall(r"^\| (.*?) \| (.*?) \| (.*?) \|$", table, re.MULTILINE)[1:]
     assert {what: limit for what, limit, _ in rows} == {
-        "a body": f"{limits.MOST_BYTES / 2**20:g} MiB",
-        "a body of JSON": f"{limits.MOST_JSON_BYTES / 2**20:g} MiB",
+        "a body, also after decompression": f"{limits.MOST_BYTES / 2**20:g} MiB",
+        "values in a body of JSON": f"{limits.MOST_JSON_VALUES:,}",
         "the bodies of all requests under way": f"{limits.MOST_BYTES_TOGETHER / 2**20:g} MiB",
-        "pictures as numbers in one request": str(limits.MOST_IMAGES),
-        "files in one request": str(limits.MOST_FILES),
+        "pictures in a body of JSON": str(limits.MOST_IMAGES),
+        "files in a form": str(limits.MOST_FILES),
         "a picture": f"{limits.MOST_PIXELS:,} pixels",
         "a picture's format": ", ".join(limits.FORMATS),
         "headers": f"{limits.HEADER_SECONDS:g} s",

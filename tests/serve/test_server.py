@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -9,13 +10,14 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 import uvicorn
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, need
 from tests.pictures import drawn
 from tests.processes import started, wait_for
 from tests.serve.test_api import DIGITS, LABELS, file_of
@@ -30,6 +32,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.drawing import expect_answer, write
 
+SUBPATH = re.findall(
+    r"^location /digits/ \{\n    proxy_pass http://127.0.0.1:8000/;\n\}$",
+    (ROOT / "docs" / "guide" / "serving.md").read_text(),
+    re.MULTILINE,
+)
 BODY = json.dumps({"images": [DIGITS[0].ravel().tolist()]}).encode()
 MEMORY = 300e6  # most bytes of memory after any request; a new server holds 140e6
 
@@ -99,6 +106,10 @@ def everything(connected: socket.socket) -> bytes:
 
 def test_the_api_keeps_what_its_schema_promises(running: Server, tmp_path: Path) -> None:
     """Requests that the schema allows get the documented answers; others are refused."""
+    # A wrong scale is refused, which no schema describes.
+    (tmp_path / "schemathesis.toml").write_text(
+        '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 422]\n'
+    )
     program = "from schemathesis.cli import schemathesis; schemathesis()"
     options = ["--max-examples", "60", "--seed", "1", "--no-color"]
     ran = subprocess.run(
@@ -193,7 +204,7 @@ def test_requests_in_one_go_are_answered_in_their_order(running: Server) -> None
 
 
 def test_large_bodies_at_once_leave_memory_as_it_was(running: Server) -> None:
-    body = BODY[:-2] + (limits.MOST_JSON_BYTES - len(BODY)) * b" " + BODY[-2:]
+    body = BODY[:-2] + (limits.MOST_BYTES - len(BODY)) * b" " + BODY[-2:]
     answers = list[bytes]()
 
     def send() -> None:
@@ -264,8 +275,49 @@ def test_the_api_can_be_called_from_the_page(running: Server, page: Page) -> Non
     assert found == LABELS.tolist()
 
 
+@pytest.fixture(scope="module")
+def proxied(running: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the server below a path of nginx, which the server does not know."""
+    need("nginx", "nginx-light")
+    folder = tmp_path_factory.mktemp("nginx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    lines = [f"{kind}_temp_path {kind};" for kind in kinds]
+    lines += ["access_log off;", f"server {{ listen 127.0.0.1:{port};", *SUBPATH, "}"]
+    (folder / "nginx.conf").write_text(
+        "pid pid; daemon off; master_process off; error_log stderr;\n"
+        "events {}\nhttp {\n" + "\n".join(lines).replace("8000", str(running.port)) + "\n}\n"
+    )
+    command = ["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+        while not listens(port):
+            assert process.poll() is None
+        yield f"http://127.0.0.1:{port}/digits"
+        process.terminate()
+
+
+def test_pages_work_below_a_path_of_a_proxy(proxied: str, browser: Browser) -> None:
+    page = browser.new_page()
+    asked = list[str]()
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{proxied}/")
+    write(page, 5)
+    expect_answer(page, 5)
+    page.goto(f"{proxied}/docs/")
+    execute(page)
+    page.close()
+    assert f"{proxied}/predict" in asked
+    assert [url for url in asked if not url.startswith((proxied, "data:"))] == []
+
+
 def test_the_documents_example_works_when_clicked(running: Server, page: Page) -> None:
     page.goto(f"{running.url}/docs")
+    execute(page)
+
+
+def execute(page: Page) -> None:
+    """Send the example from the documentation."""
     page.locator("#operations-digits-predict_predict_post").click()
     page.get_by_role("button", name="Execute").click()
     answer = page.locator(".live-responses-table")
@@ -286,6 +338,50 @@ def test_requests_under_way_are_answered_before_the_end(ended_by: signal.Signals
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert digit_of(answer.partition(b"\r\n\r\n")[2]) == LABELS[0]
         assert running.process.wait(30) == (0 if ended_by == signal.SIGTERM else 130)
+
+
+NOTEBOOK = """
+import asyncio, signal, sys, warnings
+from tinydigits.cli import main
+
+def handlers():
+    return [signal.getsignal(each) for each in signal.valid_signals()]
+
+async def cell():
+    before = handlers()
+    code = main(["serve", "--port", "0", *sys.argv[1:]])
+    print(code, handlers() == before, warnings.filters[0] != ("ignore", None, Warning, None, 0))
+
+if __name__ == "__main__":
+    asyncio.new_event_loop().run_until_complete(cell())
+"""
+
+
+@pytest.mark.parametrize(
+    ("ended_by", "workers", "code"),
+    [(signal.SIGINT, "1", 130), (signal.SIGTERM, "1", 0), (signal.SIGINT, "2", 0)],
+)
+def test_a_notebooks_cell_serves_until_it_is_interrupted(
+    tmp_path: Path, ended_by: signal.Signals, workers: str, code: int
+) -> None:
+    script = tmp_path / "notebook.py"
+    script.write_text(NOTEBOOK)
+    with started(str(script), "--workers", workers) as process:
+        port = port_in(wait_for("serving", process.stderr))
+        running = Server(process, port, Log(process.stdout))
+        assert digit_of(post(running)) == LABELS[0]
+        process.send_signal(ended_by)
+        assert process.wait(30) == 0
+        running.log.thread.join()
+        assert running.log.lines[-1] == f"{code} True True\n"
+
+
+def test_several_workers_are_refused_where_no_signal_arrives(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ThreadPoolExecutor(1) as other:
+        assert other.submit(main, ["serve", "--workers", "2"]).result() == 2
+    assert "--workers is 2, but must be 1 outside the main thread" in capsys.readouterr().err
 
 
 def test_several_workers_count_together_and_end_together(tmp_path: Path) -> None:

@@ -1,20 +1,17 @@
 """The HTTP routes: the drawing page, predictions, health and metrics."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel, ValidationError
-from python_multipart.exceptions import FormParserError
-from starlette.datastructures import UploadFile
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
@@ -25,22 +22,23 @@ from tinydigits.net.runtime import session_of
 from tinydigits.reading import image, pictures
 from tinydigits.serve import limits
 from tinydigits.serve.bodies import (
-    FIELD,
     Answer,
     FileAnswer,
+    FileUnread,
     Health,
-    Images,
+    Prediction,
     Predictions,
     Problem,
     Unread,
     request_body,
 )
+from tinydigits.serve.headers import Heads, SecurityHeaders, shared
 from tinydigits.serve.observe import Metrics, Observer
-from tinydigits.serve.pages import SecurityHeaders, add_pages
+from tinydigits.serve.pages import add_pages
+from tinydigits.serve.requests import Picture, pictures_in
 from tinydigits.serve.served import ServedNet, probabilities
 
 Pixels = npt.NDArray[np.uint8]
-File = tuple[str, bytes]  # name and content
 
 READERS = 1  # pictures decoded at once: a large one needs up to 560 MB
 DECIMALS = 6  # of probabilities; further ones differ between processors
@@ -51,15 +49,11 @@ DESCRIPTION = (
 )
 
 
-class _Form(MultiPartParser):
-    spool_max_size = 2 * limits.MOST_BYTES  # never reached, so nothing is written to disk
-
-
-def application(net: ServedNet) -> ASGIApp:
-    """Return the ASGI application that serves a net."""
+def application(net: ServedNet, origins: Collection[str] = ()) -> ASGIApp:
+    """Return the ASGI application that serves a net, also to the pages of other ``origins``."""
     metrics = Metrics()
-    api = _api(net, metrics)
-    return Observer(SecurityHeaders(limits.Limits(api)), metrics, PATHS)
+    api = limits.Limits(Heads(_api(net, metrics)))
+    return Observer(SecurityHeaders(shared(api, origins)), metrics, PATHS)
 
 
 def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
@@ -69,6 +63,10 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         description=DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        servers=[
+            {"url": ".", "description": "relative to openapi.json"}
+        ],  # a proxy may add a prefix
+        redirect_slashes=False,  # would redirect to an absolute address
         exception_handlers={
             HTTPException: _refusal,
             ClientDisconnect: _gone,
@@ -86,22 +84,11 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         openapi_extra={"requestBody": request_body()},
     )
     async def predict(request: Request) -> Response:
-        """Read digits in one or more pictures: files in a form, or numbers in JSON.
+        """Read digits in pictures: files in a form, one file, or numbers and base64 in JSON.
 
-        A file without exactly one digit gets an `error`; the other files are still read.
+        A picture without exactly one digit gets an `error`; the other pictures are still read.
         """
-        predictions: Sequence[Answer | FileAnswer | Unread]
-        match request.headers.get("content-type", "").partition(";")[0].strip().lower():
-            case "application/json":
-                predictions = reader.numbers(_images(await request.body()))
-            case "multipart/form-data":
-                predictions = await reader.files(await _files(request))
-            case other:
-                raise HTTPException(
-                    415,
-                    f"content type {other or 'missing'}: expected application/json or "
-                    "multipart/form-data",
-                )
+        predictions = await reader.predictions(await pictures_in(request))
         return _json(Predictions(model=net.name, predictions=predictions))
 
     @api.get("/healthz", tags=["operation"], summary="Check that the server answers")
@@ -122,6 +109,8 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     add_pages(api, net.page)
+    for path in PATHS - {"/"}:
+        api.add_route(f"{path}/", _without_slash, ["GET", "POST"], include_in_schema=False)
     return api
 
 
@@ -136,23 +125,20 @@ class _Reader:
         found: list[list[float]] = probabilities(self.session, pixels).round(DECIMALS).tolist()
         return found
 
-    def numbers(self, images: Images) -> list[Answer]:
-        # Half a grey level makes no difference, so fractions are rounded.
-        pixels = np.rint([np.reshape(each, (SIDE, SIDE)) for each in images.images])
-        return [Answer(**_told(row)) for row in self.probabilities(pixels.astype(np.uint8))]
+    async def predictions(self, sent: Sequence[Picture]) -> list[Prediction]:
+        read = [await self._digit(each.content) for each in sent]
+        digits = [each for each in read if not isinstance(each, InputError)]
+        rows = iter(self.probabilities(np.stack(digits)) if digits else [])
+        return [
+            _unread(picture, each) if isinstance(each, InputError) else _answer(picture, next(rows))
+            for picture, each in zip(sent, read, strict=True)
+        ]
 
-    async def files(self, files: Sequence[File]) -> list[FileAnswer | Unread]:
+    async def _digit(self, content: bytes | Pixels) -> Pixels | InputError:
+        if not isinstance(content, bytes):
+            return content
         loop = asyncio.get_running_loop()
-        read = await asyncio.gather(
-            *(loop.run_in_executor(self.threads, _prepared, content) for _, content in files)
-        )
-        return [self._answer(name, pixels) for (name, _), pixels in zip(files, read, strict=True)]
-
-    def _answer(self, file: str, pixels: Pixels | InputError) -> FileAnswer | Unread:
-        if isinstance(pixels, InputError):
-            return Unread(file=file, error=str(pixels))
-        (row,) = self.probabilities(pixels[None])
-        return FileAnswer(file=file, **_told(row))
+        return await loop.run_in_executor(self.threads, _prepared, content)
 
 
 def _prepared(content: bytes) -> Pixels | InputError:
@@ -165,56 +151,23 @@ def _prepared(content: bytes) -> Pixels | InputError:
         return error
 
 
-def _told(row: list[float]) -> dict[str, Any]:
+def _answer(picture: Picture, row: list[float]) -> Answer:
     digit = int(np.argmax(row))
-    return {"digit": digit, "probability": row[digit], "probabilities": row}
+    told: dict[str, Any] = {"digit": digit, "probability": row[digit], "probabilities": row}
+    return Answer(**told) if picture.file is None else FileAnswer(file=picture.file, **told)
 
 
-def _images(body: bytes) -> Images:
-    if len(body) > limits.MOST_JSON_BYTES:
-        raise limits.too_large(len(body), limits.MOST_JSON_BYTES)
-    try:
-        return Images.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        if first["type"] == "json_invalid":
-            reason = first["msg"].removeprefix("Invalid JSON: ")
-            raise HTTPException(400, f"the body is not valid JSON: {reason}") from None
-        raise HTTPException(422, f"{_place(first['loc'])}: {first['msg']}") from None
-
-
-def _place(steps: Sequence[int | str]) -> str:
-    named = [step for step in steps if step not in ("flat", "rows")]
-    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in named)
-    return place[1:] or "the body"
-
-
-async def _files(request: Request) -> list[File]:
-    parser = _Form(request.headers, request.stream(), max_files=limits.MOST_FILES, max_fields=1)
-    try:
-        form = await parser.parse()
-    except (MultiPartException, FormParserError) as error:  # older starlettes raise either
-        raise HTTPException(422, f"invalid form: {error}") from None
-    try:
-        files = [await _file(name, value) for name, value in form.multi_items()]
-    finally:
-        await form.close()
-    if not files:
-        raise HTTPException(
-            422, f"the form has no file: expected one or more in the field {FIELD!r}"
-        )
-    return files
-
-
-async def _file(field: str, value: UploadFile | str) -> File:
-    if isinstance(value, str) or field != FIELD:
-        kind = "text" if isinstance(value, str) else "a file"
-        raise HTTPException(422, f"the field {field!r} holds {kind}: expected files in {FIELD!r}")
-    return value.filename or "", await value.read()
+def _unread(picture: Picture, error: InputError) -> Unread:
+    told = str(error)
+    return Unread(error=told) if picture.file is None else FileUnread(file=picture.file, error=told)
 
 
 def _json(content: BaseModel) -> Response:
     return Response(content.model_dump_json(), media_type="application/json")
+
+
+async def _without_slash(request: Request) -> Response:
+    return RedirectResponse(f"../{request.url.path.split('/')[-2]}")
 
 
 async def _refusal(_: Request, error: Any) -> Response:

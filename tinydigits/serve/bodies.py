@@ -1,15 +1,29 @@
 """Request and response bodies, as the server reads, writes and documents them."""
 
+import binascii
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from tinydigits.data import synthetic
 from tinydigits.net.contract import SIDE
 from tinydigits.serve import limits
 
 FIELD = "files"  # of the form
+# Base64 of either alphabet, with or without padding and line breaks. Matched in linear time.
+TEXT = r"^(data:[^,]*;base64,)?[A-Za-z0-9+/_= \t\r\n-]*$"
+URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 class Answer(BaseModel):
@@ -28,21 +42,28 @@ class Named(BaseModel):
     file: str
 
 
+class Unread(BaseModel):
+    """A picture without exactly one readable digit."""
+
+    error: str = Field(description="What was found instead of one digit.")
+
+
 class FileAnswer(Answer, Named):
     """The digit that the net reads in a file."""
 
 
-class Unread(Named):
+class FileUnread(Unread, Named):
     """A file without exactly one readable digit."""
 
-    error: str = Field(description="What was found instead of one digit.")
+
+Prediction = Answer | Unread | FileAnswer | FileUnread
 
 
 class Predictions(BaseModel):
     """One prediction for each picture, in the order of the request."""
 
     model: str = Field(description="Name of the net.")
-    predictions: Sequence[Answer | FileAnswer | Unread]
+    predictions: Sequence[Prediction]
 
 
 class Problem(BaseModel):
@@ -65,27 +86,51 @@ Row = Annotated[list[Pixel], Field(min_length=SIDE, max_length=SIDE)]
 Rows = Annotated[list[Row], Field(min_length=SIDE, max_length=SIDE)]
 
 
+def _decoded(text: Any) -> Any:
+    if not isinstance(text, str) or not re.match(TEXT, text):
+        raise PydanticCustomError(
+            "picture",
+            "expected 784 numbers, 28 rows of 28, or a picture file in base64, such as "
+            "data:image/png;base64,iVBO...",
+        )
+    letters = text.rpartition(",")[2].encode().translate(URL_SAFE, b" \t\r\n=")
+    if len(letters) % 4 == 1:
+        letters = letters[:-1]  # six bits: the file is cut off, which its reader says
+    return binascii.a2b_base64(letters + b"==")
+
+
+Text = Annotated[
+    bytes,
+    BeforeValidator(_decoded),
+    WithJsonSchema({"type": "string", "pattern": TEXT}),
+]
+
+
 def _form_of(picture: Any) -> str:
-    is_rows = isinstance(picture, list) and bool(picture) and isinstance(picture[0], list)
-    return "rows" if is_rows else "flat"
+    if isinstance(picture, list):
+        return "rows" if picture and isinstance(picture[0], list) else "flat"
+    return "text"
 
 
-Numbers = Annotated[
-    Annotated[Flat, Tag("flat")] | Annotated[Rows, Tag("rows")], Discriminator(_form_of)
+FORMS = frozenset({"flat", "rows", "text"})
+Picture = Annotated[
+    Annotated[Flat, Tag("flat")] | Annotated[Rows, Tag("rows")] | Annotated[Text, Tag("text")],
+    Discriminator(_form_of),
 ]
 
 
 class Images(BaseModel):
-    """Pictures as pixels from 0 to 255, white on black: 784 numbers each, or 28 rows of 28."""
+    """Pictures, each as 784 numbers or 28 rows of 28 (0 to 255, white on black) or in base64."""
 
     model_config = ConfigDict(extra="forbid")
 
-    images: Annotated[list[Numbers], Field(min_length=1, max_length=limits.MOST_IMAGES)]
+    images: Annotated[list[Picture], Field(min_length=1, max_length=limits.MOST_IMAGES)]
 
 
 def request_body() -> dict[str, Any]:
     """Return the OpenAPI description of ``/predict``'s body, with two digits as an example."""
     digits, _ = synthetic.draw(2, seed=7)
+    file = {"type": "string", "format": "binary"}
     return {
         "required": True,
         "content": {
@@ -103,10 +148,11 @@ def request_body() -> dict[str, Any]:
                             "type": "array",
                             "minItems": 1,
                             "maxItems": limits.MOST_FILES,
-                            "items": {"type": "string", "format": "binary"},
+                            "items": file,
                         }
                     },
                 }
             },
+            **{f"image/{form.lower()}": {"schema": file} for form in limits.FORMATS},
         },
     }

@@ -2,12 +2,15 @@
 
 import asyncio
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MOST_BYTES = 8 * 2**20  # in a body
-MOST_JSON_BYTES = 2 * 2**20  # in a JSON body: parsing can need a hundred times as much
+from tinydigits.serve.encodings import Compressed, Plain, decoder
+
+MOST_BYTES = 8 * 2**20  # in a body, also after decompression
+MOST_JSON_VALUES = 2**18  # in a JSON body: each needs some hundred bytes of memory
 MOST_BYTES_TOGETHER = 64 * 2**20  # in the bodies of all requests under way
 MOST_IMAGES = 256  # in a JSON body
 MOST_FILES = 32  # in a form
@@ -70,13 +73,15 @@ class Limits:
 
 
 class _Body:
-    """The body of one request, counted and timed as it arrives."""
+    """The body of one request, counted, timed and decompressed as it arrives."""
 
     def __init__(self, limits: Limits, scope: Scope, receive: Receive) -> None:
         self.limits = limits
-        self.announced = _content_length(scope)
+        self.headers = Headers(scope=scope)
         self.receive_on = receive
-        self.received = 0
+        self.decoder: Plain | Compressed | None = None  # once the body is asked for
+        self.arrived = 0  # bytes
+        self.received = 0  # bytes, decompressed
         self.is_whole = False
         self.due = asyncio.get_running_loop().time() + limits.body_seconds
 
@@ -84,25 +89,43 @@ class _Body:
         """Return the next message of the request.
 
         Raises:
-            HTTPException: the body arrives too late (408) or is too large (413), or the bodies of
-                all requests are too large together (429).
+            HTTPException: the body arrives too late (408), is too large (413) or damaged (400), has
+                an unknown encoding (415), or the bodies of all requests are too large together
+                (429).
         """
         if self.is_whole:  # only the client's disconnect can follow, at any time
             return await self.receive_on()
-        if self.announced > MOST_BYTES:
-            raise too_large(self.announced, MOST_BYTES)
+        if self.decoder is None:
+            self._refuse_announced()
+            self.decoder = decoder(self.headers)
         message = await self._next()
-        size = len(message.get("body", b""))
+        self.is_whole = not message.get("more_body", False)
+        if message["type"] != "http.request":  # the client has disconnected
+            return message
+        part = message.get("body", b"")
+        content = self.decoder.decode(part, MOST_BYTES - self.received)
+        self._count(len(part), len(content))
+        if self.is_whole:
+            self.decoder.end()
+        return {**message, "body": content}
+
+    def _refuse_announced(self) -> None:
+        told = self.headers.get("content-length", "")
+        announced = int(told) if told.isdecimal() else 0
+        if announced > MOST_BYTES:
+            raise _too_large(announced)
+
+    def _count(self, arrived: int, size: int) -> None:
+        self.arrived += arrived
         self.received += size
         self.limits.bytes_together += size
-        self.is_whole = not message.get("more_body", False)
-        if self.received > MOST_BYTES:
-            raise too_large(self.received, MOST_BYTES)
+        largest = max(self.arrived, self.received)
+        if largest > MOST_BYTES:
+            raise _too_large(largest)
         if self.limits.bytes_together > MOST_BYTES_TOGETHER:
             raise HTTPException(
                 429, "too many large requests at once: try again", {"retry-after": "1"}
             )
-        return message
 
     async def _next(self) -> Message:
         left = self.due - asyncio.get_running_loop().time()
@@ -114,13 +137,7 @@ class _Body:
             ) from None
 
 
-def _content_length(scope: Scope) -> int:
-    told = dict(scope["headers"]).get(b"content-length", b"0")
-    return int(told) if told.isdigit() else 0
-
-
-def too_large(size: int, most: int) -> HTTPException:
-    """Return the error for a body of at least ``size`` bytes when ``most`` are allowed."""
+def _too_large(size: int) -> HTTPException:
     return HTTPException(
-        413, f"the body has at least {size:,} bytes: expected at most {most:,}", CLOSE
+        413, f"the body has at least {size:,} bytes: expected at most {MOST_BYTES:,}", CLOSE
     )

@@ -1,4 +1,4 @@
-"""The drawing page, the API documentation, and the security headers of every response."""
+"""The drawing page and the API documentation."""
 
 import re
 
@@ -7,23 +7,11 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import core as swagger
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tinydigits.export.html import source_hash
+from tinydigits.serve.headers import POLICY
 
 STATIC = "/docs/static"
-POLICY = "content-security-policy"
-ALWAYS = {
-    POLICY: "default-src 'none'; frame-ancestors 'none'",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), microphone=(), geolocation=()",
-    "cache-control": "no-store",
-}
 
 
 def add_pages(api: FastAPI, content: bytes) -> None:
@@ -33,7 +21,6 @@ def add_pages(api: FastAPI, content: bytes) -> None:
     api.mount(STATIC, StaticFiles(directory=swagger._STATIC_PATH), name="static")
 
     @api.get("/", include_in_schema=False)
-    @api.head("/", include_in_schema=False)
     async def draw() -> Response:
         return page
 
@@ -65,22 +52,3 @@ def _documentation() -> Response:
         "frame-ancestors 'none'"
     )
     return page
-
-
-class SecurityHeaders:
-    """ASGI middleware that adds the security headers a response does not set itself."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle a request and add the missing headers to its response."""
-
-        async def tell(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in ALWAYS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        await self.app(scope, receive, tell)

@@ -2,6 +2,7 @@
 
 import warnings
 from asyncio import TimerHandle
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -74,10 +75,12 @@ class Impatient(HttpToolsProtocol):
             self.headers_due = None
 
 
-def configuration(net: ServedNet, workers: int = 1) -> uvicorn.Config:
-    """Return uvicorn's configuration for a net."""
+def configuration(
+    net: ServedNet, workers: int = 1, origins: Collection[str] = ()
+) -> uvicorn.Config:
+    """Return uvicorn's configuration for a net; ``origins`` are those of ``application``."""
     return uvicorn.Config(
-        partial(_worker, net),
+        partial(_worker, net, origins),
         factory=True,
         workers=workers,
         http=Impatient,
@@ -91,8 +94,8 @@ def configuration(net: ServedNet, workers: int = 1) -> uvicorn.Config:
     )
 
 
-def _worker(net: ServedNet) -> Any:
+def _worker(net: ServedNet, origins: Collection[str]) -> Any:
     """Return the application; called in each worker's process."""
     # Damaged files get an error: Pillow's warnings add nothing, and filters are not thread-safe.
     warnings.simplefilter("ignore")
-    return application(net)
+    return application(net, origins)
