@@ -278,7 +278,7 @@ def test_the_api_can_be_called_from_the_page(running: Server, page: Page) -> Non
 @pytest.fixture(scope="module")
 def proxied(running: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the server below a path of nginx, which the server does not know."""
-    need("nginx", "nginx-light")
+    need("nginx", "nginx")
     folder = tmp_path_factory.mktemp("nginx")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
