@@ -45,6 +45,7 @@ def digits_of(answer: Any) -> list[int]:
         ("IMAGE/WEBP; q=1", "WEBP"),
         ("image/png", "BMP"),  # the content says what it is
         ("application/octet-stream", "TIFF"),
+        ("image/avif", "AVIF"),
     ],
 )
 def test_a_picture_is_read_without_a_form(client: TestClient, kind: str, form: str) -> None:
@@ -75,6 +76,27 @@ def test_a_picture_that_cannot_be_read_gets_an_error(
         (found,) = answer.json()["predictions"]
         assert list(found) == ["error"]
         assert words in found["error"]
+
+
+def test_heic_without_its_extra_gets_a_line(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    answer = post(client, b"\0\0\0\x18ftypheic" + bytes(300), "image/heic")
+    (found,) = answer.json()["predictions"]
+    assert "type pip install 'tinydigits[heic]' to read it" in found["error"]
+
+
+@pytest.mark.parametrize("form", ["AVIF", "HEIF"])
+def test_a_damaged_photograph_gets_one_line(client: TestClient, form: str) -> None:
+    if form == "HEIF":
+        pytest.importorskip("pillow_heif", reason="no pillow-heif: pip install pillow-heif")
+    whole = file_of(drawn(7), form)
+    content = whole.index(b"mdat") + 4
+    for damaged in (whole[:-100], whole[:content] + bytes(len(whole) - content)):
+        (found,) = post(client, damaged, "image/png").json()["predictions"]
+        assert found["error"].startswith("damaged (")
+        assert "\n" not in found["error"]
 
 
 def test_json_holds_pictures_in_base64_beside_numbers(client: TestClient) -> None:

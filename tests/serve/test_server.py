@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from PIL import Image
 
 from tests.conftest import ROOT, need
 from tests.pictures import drawn
@@ -131,7 +132,8 @@ def test_torch_is_not_loaded_and_little_memory_is_taken(running: Server) -> None
 
 def test_random_bytes_as_pictures_are_answered(running: Server) -> None:
     rng = random.Random(0)
-    whole = [file_of(drawn(digit), form) for digit in (3, 8) for form in limits.FORMATS]
+    forms = [form for form in limits.FORMATS if form in Image.SAVE]
+    whole = [file_of(drawn(digit), form) for digit in (3, 8) for form in forms]
     for _ in range(60):
         content = bytearray(rng.choice(whole))
         for _ in range(rng.randrange(1, 30)):
@@ -148,7 +150,9 @@ def test_random_bytes_as_pictures_are_answered(running: Server) -> None:
             for each in files
         ]
         answer = post(running, b"".join([*parts, b"--a--\r\n"]), "multipart/form-data; boundary=a")
-        assert len(json.loads(answer)["predictions"]) == len(files)
+        found = json.loads(answer)["predictions"]
+        assert len(found) == len(files)
+        assert not any("\n" in each.get("error", "") for each in found)
 
 
 def test_bytes_that_are_no_requests_end_the_connection(running: Server) -> None:

@@ -58,5 +58,6 @@ def too_large(most_pixels: float) -> InputError:
 
 def unreadable(error: Exception) -> InputError:
     """Return the error for a file that cannot be opened or fully read."""
-    reason = getattr(error, "strerror", None) or f"damaged ({error})"
+    cause = " ".join(str(error).split())
+    reason = getattr(error, "strerror", None) or f"damaged ({cause})"
     return InputError(f"{reason}; expected a complete picture file")

@@ -153,6 +153,7 @@ def _explained() -> Iterator[None]:
         AttributeError,
         ZeroDivisionError,
         MemoryError,
+        RuntimeError,
     ) as error:
         # On a damaged header, Pillow's readers raise whatever their arithmetic raises.
         raise messages.unreadable(error) from None

@@ -15,7 +15,8 @@ MOST_BYTES_TOGETHER = 64 * 2**20  # in the bodies of all requests under way
 MOST_IMAGES = 256  # in a JSON body
 MOST_FILES = 32  # in a form
 MOST_PIXELS = 16_000_000  # in a picture: phones take 12 megapixels
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # Pillow reads these itself
+# Pillow reads these itself, but for HEIF, which needs the extra "heic".
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
 HEADER_SECONDS = 10.0
 BODY_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
