@@ -94,7 +94,7 @@ def documentation(browser: Browser, out: Path) -> None:
         predict.get_by_role("button", name="Execute").click()
         expect(predict.locator(".live-responses-table")).to_contain_text('"digit": 7')
         predict.evaluate("element => element.scrollIntoView()")
-        page.screenshot(path=out / "api.png")
+        page.screenshot(path=out / "api.png", animations="disabled")
 
 
 def main() -> None:

@@ -242,8 +242,8 @@ def test_a_bomb_takes_no_memory(client: TestClient, monkeypatch: pytest.MonkeyPa
     plain = zlib.decompressobj
 
     class Watched:
-        def __init__(self, *options: int) -> None:
-            self.stream = plain(*options)
+        def __init__(self, window: int) -> None:
+            self.stream = plain(window)
 
         def decompress(self, *told: Any) -> bytes:
             content = self.stream.decompress(*told)
