@@ -30,7 +30,7 @@ COMMANDS = [
     *(f"{name} --help" for name in NAMES),
     *(f"export {form} --help" for form in FORMS),
     "train --epochs 1 --val 100 --data synthetic",
-    "train --dry-run --data synthetic",
+    "train --dry-run --val 100 --data synthetic",
     "predict pictures",
     "predict pictures/8–7.png --json",
     "predict pictures/中.png",
