@@ -25,6 +25,7 @@ from tinydigits.errors import exit_code
 from tinydigits.files import write_json
 from tinydigits.train import hardware
 from tinydigits.train.batches import hold_out
+from tinydigits.train.engine.choice import choose
 from tinydigits.train.recipes import RECIPES
 
 ROUND = ("fast", "classic", "fast", "usual way", "fast")
@@ -32,7 +33,7 @@ ROUND = ("fast", "classic", "fast", "usual way", "fast")
 
 def trainings(digits: Digits, workers: int) -> dict[str, Callable[[], float]]:
     """Return the trainings to time; each trains once and returns its seconds."""
-    compute = hardware.choose("cpu", "auto")
+    compute = choose(pipeline.CONFIG)
     classic, fast = RECIPES["classic"], RECIPES["fast"]
     learned, _ = hold_out(digits, classic.val)
     return {
@@ -72,7 +73,7 @@ def main() -> None:
         "workers": options.workers,
         "ratios": [round(ratio, 3) for ratio in ratios],
         "ratio_median": round(statistics.median(ratios), 3),
-        "environment": hardware.environment(hardware.choose("cpu", "auto")),
+        "environment": hardware.environment(choose(pipeline.CONFIG)),
     }
     print(
         f"fast: {statistics.median(seconds['fast']):.1f} s, {result['ratio_median']:.1f} times "

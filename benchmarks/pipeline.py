@@ -38,9 +38,10 @@ from tinydigits.net.model import Net
 from tinydigits.train import hardware
 from tinydigits.train.batches import Split, hold_out
 from tinydigits.train.config import TrainConfig
+from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import fit, start
 
-CONFIG = TrainConfig(epochs=1, val=0, data="mnist")
+CONFIG = TrainConfig(epochs=1, val=0, data="mnist", device="cpu")
 
 
 class PillowDigits(Dataset[tuple[Tensor, int]]):
@@ -132,7 +133,7 @@ def main() -> None:
     options = parser.parse_args()
 
     digits = load_dataset("mnist", options.data_dir).train
-    compute = hardware.choose("cpu", "auto")
+    compute = choose(CONFIG)
     seconds: dict[str, list[float]] = {
         name: [] for name in ("tinydigits", *(f"{n} workers" for n in options.workers))
     }

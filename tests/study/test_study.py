@@ -27,7 +27,7 @@ from tinydigits.study import ledger, seed, workers
 from tinydigits.study.ledger import Run
 from tinydigits.study.workers import Pool
 from tinydigits.train.config import TrainConfig
-from tinydigits.train.hardware import choose
+from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import EpochResult, State
 from tinydigits.train.run import train_on
 
@@ -103,8 +103,8 @@ def seeds_in(out: Path) -> list[int]:
 def test_a_seed_gives_what_train_gives(tmp_path: Path, drawn: Dataset) -> None:
     run_study(tmp_path / "study", [4], damage=True)
     (line,) = lines(tmp_path / "study")
-    config, cpu = replace(CONFIG, seed=4), choose("auto", "auto")
-    tested = train_on(drawn, config, cpu, out=tmp_path / "run", resume=False)
+    config = replace(CONFIG, seed=4)
+    tested = train_on(drawn, config, choose(config), out=tmp_path / "run", resume=False)
     assert line["wrong_indices"] == tested.wrong_indices
     assert (line["wrong"], line["accuracy"]) == (tested.wrong, tested.accuracy)
     net = load_net(tmp_path / "run" / "final" / "model_epoch_0.pth")

@@ -1,11 +1,12 @@
 import dataclasses
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from tinydigits.data.dataset import Dataset
 from tinydigits.errors import InputError
@@ -25,6 +26,7 @@ from tinydigits.train.checkpoint import (
 from tinydigits.train.config import Light, TrainConfig
 from tinydigits.train.hardware import Compute
 from tinydigits.train.loop import EpochResult, State, fit, start
+from tinydigits.train.schedule import OneCycle
 
 
 @pytest.fixture
@@ -121,15 +123,21 @@ def test_a_further_cycle_rises_from_the_finished_net(
     assert (state.epoch, state.cycles) == (3, [0, 3])
     for name, value in finished.net.state_dict().items():
         assert torch.equal(value, state.net.state_dict()[name]), name
-    assert finished.schedulers[0].get_last_lr()[0] < 0.01 * small.lr
-    assert state.schedulers[0].get_last_lr() == pytest.approx([small.lr / small.div_factor])
-    assert state.schedulers[0].total_steps == 2 * 8  # two epochs of 500 digits
+    assert finished.optimizers[0].param_groups[0]["lr"] < 0.01 * small.lr
+    rates = list[float]()
+
+    def watch(batches: Iterable[Tensor]) -> Iterable[Tensor]:
+        for batch in batches:
+            yield batch
+            rates.append(state.optimizers[0].param_groups[0]["lr"])
 
     # Stopped in the further cycle, it resumes in it and ends with the same weights.
-    results = fit(state, digits, five)
+    results = fit(state, digits, five, progress=watch)
     next(results)
     save_last(tmp_path, state, dataclasses.replace(origin, config=five))
     list(results)
+    cycle = OneCycle(2 * 8, five)  # two epochs of 500 digits
+    assert rates == [cycle.rate(step, peak=small.lr) for step in range(16)]
     resumed = begun(last(tmp_path, dataclasses.replace(origin, config=five)))
     assert (resumed.epoch, resumed.cycles) == (4, [0, 3])
     list(fit(resumed, digits, five))

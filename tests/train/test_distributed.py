@@ -22,6 +22,7 @@ from tinydigits.train.loop import start
 # Writes what each process sees of two epochs on drawn digits, without anything random in a step.
 WATCHED = """
 import json, sys
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 import torch
@@ -30,6 +31,7 @@ from tinydigits.train.batches import split
 from tinydigits.train.augment import NONE
 from tinydigits.train.config import TrainConfig
 from tinydigits.data.dataset import load_dataset
+from tinydigits.train.engine.choice import choose
 from tinydigits.train.hardware import Compute
 
 torch.set_num_threads(1)
@@ -38,18 +40,23 @@ Compute.memory_format = torch.contiguous_format
 digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 1))
 config = TrainConfig(
     epochs=2, batch_size=64, val=101, dropout=0.0, augmentation=NONE,
-    local_statistics=sys.argv[2] == "local",
+    local_statistics=sys.argv[2] != "together", engine="c" if sys.argv[2] == "engine" else "torch",
+    device="cpu", precision="fp32",
 )
 losses, shares = [], []
 
 with distributed.join() as world:
-    step, share = training._step, distributed.World.share
+    steps, share = training._steps, distributed.World.share
 
-    def watched_step(*arguments):
-        mine, hits = step(*arguments)
-        sums = world.sum(torch.stack([mine.sum(), torch.tensor(float(len(mine)))]))
-        losses.append((sums[0] / sums[1]).item())
-        return mine, hits
+    @contextmanager
+    def watched_steps(*arguments):
+        with steps(*arguments) as take_step:
+            def watched_step(*arguments):
+                mine, hits = take_step(*arguments)
+                sums = world.sum(torch.stack([mine.sum(), torch.tensor(float(len(mine)))]))
+                losses.append((sums[0] / sums[1]).item())
+                return mine, hits
+            yield watched_step
 
     def watched_share(self, items):
         mine = share(self, items)
@@ -57,10 +64,9 @@ with distributed.join() as world:
             shares.append(mine.tolist())
         return mine
 
-    training._step, distributed.World.share = watched_step, watched_share
+    training._steps, distributed.World.share = watched_steps, watched_share
     parts = split(digits.train, config)
-    compute = Compute(torch.device("cpu"), torch.float32)
-    state = training.start(config, len(parts.train), compute, world=world)
+    state = training.start(config, len(parts.train), choose(config, world), world=world)
     history = [asdict(result) for result in training.fit(state, parts, config, world=world)]
     seen = {"losses": losses, "shares": shares, "history": history}
     Path(sys.argv[1], f"{world.rank}.json").write_text(json.dumps(seen))
@@ -196,6 +202,21 @@ def test_local_statistics_are_averaged_after_an_epoch(
     assert one["losses"] == pytest.approx(two["losses"], abs=0.2)
 
 
+@pytest.mark.usefixtures("compiler")
+def test_with_local_statistics_the_engine_trains_as_pytorch_does(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("engine", "local")]
+    for folder in folders:
+        folder.mkdir()
+        torchrun(2, program(folder, WATCHED), str(folder), folder.name)
+    first, second = (torch.load(folders[0] / f"{rank}.pth") for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    (engine, other), (pytorch, _) = map(seen, folders)
+    assert engine["shares"] == pytorch["shares"]
+    assert engine["losses"] == other["losses"]
+    assert engine["losses"][:4] == pytest.approx(pytorch["losses"][:4], abs=1e-4)
+    assert engine["losses"] == pytest.approx(pytorch["losses"], abs=0.05)
+
+
 def test_every_held_out_digit_is_counted_once(one_and_two: tuple[Path, Path]) -> None:
     for each in (*seen(one_and_two[0]), *seen(one_and_two[1])):
         for result in each["history"]:
@@ -214,8 +235,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_the_first_process_alone_prints_and_writes(undisturbed: tuple[Path, str]) -> None:
     out, printed = undisturbed
     lines = printed.splitlines()
-    assert lines[1].endswith("with 1 threads in each of 2 processes")
-    assert [line[:8] for line in lines[2:6]] == [f"epoch  {epoch}" for epoch in range(4)]
+    assert "1 thread in each of 2 processes (with several processes the engine" in lines[0]
+    assert [line[:8] for line in lines[3:7]] == [f"epoch  {epoch}" for epoch in range(4)]
     assert sum(line.startswith("test: ") for line in lines) == 1
     content = json.loads((out / "final" / "report.json").read_text())
     assert content["test_total"] == 200

@@ -115,9 +115,10 @@ def test_output_tells_data_epochs_result_and_time(
     tested = train_on(drawn, small, compute, out=tmp_path, resume=False)
     printed, warned = capsys.readouterr()
     lines = printed.splitlines()
-    assert lines[0].startswith("synthetic: 500 digits to train on, 100 held out, 200 to test")
-    assert lines[1].startswith("net: 13,034 parameters, on cpu in fp32")
-    assert [line[:8] for line in lines[2:5]] == ["epoch  0", "epoch  1", "epoch  2"]
+    assert lines[0].startswith("engine: PyTorch in fp32 on ")
+    assert lines[1].startswith("synthetic: 500 digits to train on, 100 held out, 200 to test")
+    assert lines[2] == "net: 13,034 parameters"
+    assert [line[:8] for line in lines[3:6]] == ["epoch  0", "epoch  1", "epoch  2"]
     assert f"test: {tested.wrong} of 200 wrong ({tested.accuracy:.2f} %)" in lines
     assert any(line.startswith("time: ") for line in lines)
     assert warned.count("not MNIST results") == 2

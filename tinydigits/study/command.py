@@ -23,6 +23,7 @@ from tinydigits.study.workers import Pool
 from tinydigits.train import hardware
 from tinydigits.train.batches import split
 from tinydigits.train.config import TrainConfig
+from tinydigits.train.engine.choice import choose
 
 BAR = 99.40  # per cent: the accuracy that the project asks of a run
 
@@ -45,7 +46,7 @@ def study(
         InputError: the options or the data cannot be used, ``out`` contains another study or cannot
             be written, training diverged, or the pool broke.
     """
-    compute = hardware.choose(config.device, config.precision)
+    compute = choose(config)
     data_dir = data_dir.absolute()  # a cluster's workers run in other folders
     dataset = dataset_of(config.data, data_dir)
     split(dataset.train, config)  # options that do not fit fail before anything is written
@@ -98,6 +99,7 @@ def _settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) -
         "data": dataset.name,
         "device": compute.device.type,
         "precision": compute.precision,
+        "engine": "c" if compute.compiled else "torch",
     }
     return TrainConfig.from_dict(config.to_dict() | settled)
 

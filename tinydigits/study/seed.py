@@ -13,9 +13,9 @@ from tinydigits.evaluate.metrics import report
 from tinydigits.net.inference import infer
 from tinydigits.net.model import Net
 from tinydigits.study.ledger import Run
-from tinydigits.train import hardware
 from tinydigits.train.batches import split
 from tinydigits.train.config import TrainConfig
+from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import fit, start
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -34,7 +34,7 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
         torch.set_num_threads(1)
         dataset = dataset_of(config.data, data_dir)
         digits = split(dataset.train, config)
-        state = start(config, len(digits.train), hardware.choose(config.device, config.precision))
+        state = start(config, len(digits.train), choose(config))
         list(fit(state, digits, config))
         # On the CPU, in the memory layout of a loaded checkpoint: the figures are those of `train`.
         net = Net()

@@ -20,14 +20,26 @@ def augment(images: Tensor, strength: Augmentation, *, generator: torch.Generato
     on the CPU. It gives each image its values in turn, so a batch augmented in two halves gives the
     same result as the whole batch. Zero strength returns the pixels unchanged.
     """
-    if strength == NONE:
+    drawn = numbers(len(images), strength, generator=generator)
+    if drawn is None:
         return images.float()
-    # Drawn row by row, so an image's values do not depend on the number of images after it.
-    bends = 2 * POINTS * POINTS if strength.elastic else 0
-    signed = 2 * torch.rand(len(images), 5 + bends, generator=generator).to(images.device) - 1
+    signed = 2 * drawn.to(images.device) - 1
     matrices = _matrices(signed[:, :5], strength)
     bend = _bend(strength.elastic * signed[:, 5:], images.shape[-1]) if strength.elastic else None
     return _warp(images.float(), matrices, bend)
+
+
+def numbers(count: int, strength: Augmentation, *, generator: torch.Generator) -> Tensor | None:
+    """Return the random numbers that move ``count`` images, a row each, from 0 to 1.
+
+    They are for the angle, scale, shear, shift along x and y and, if ``elastic`` is not 0, the
+    lattice points' shifts along x, then along y. None at zero strength.
+    """
+    if strength == NONE:
+        return None
+    # Drawn row by row, so an image's values do not depend on the number of images after it.
+    bends = 2 * POINTS * POINTS if strength.elastic else 0
+    return torch.rand(count, 5 + bends, generator=generator)
 
 
 def _matrices(signed: Tensor, strength: Augmentation) -> Tensor:

@@ -1,5 +1,6 @@
 """A run's training and validation digits, their order, and the sizes of its epochs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -62,9 +63,9 @@ def hold_out(digits: Digits, count: int) -> tuple[Digits, Digits]:
     return digits[shuffled[count:].sort().values], digits[shuffled[:count].sort().values]
 
 
-def steps(config: TrainConfig, digits: int, *, first: int = 0) -> int:
-    """Return the number of batches in all epochs from ``first`` on together."""
-    sizes = (count(config, digits, epoch) for epoch in range(first, config.epochs))
+def steps(config: TrainConfig, digits: int, epochs: Iterable[int]) -> int:
+    """Return the number of batches in these epochs together."""
+    sizes = (count(config, digits, epoch) for epoch in epochs)
     return sum(-(-size // config.batch_size) for size in sizes)
 
 

@@ -16,7 +16,7 @@ from tinydigits.train.hardware import environment
 from tinydigits.train.loop import EpochResult, State
 
 LAST, FINAL, METRICS = "last.pth", "final", "metrics.jsonl"
-TRAINING = ("optimizer_state_dicts", "scheduler_state_dicts", "losses", "history")
+TRAINING = ("optimizer_state_dicts", "losses", "history")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ def save_last(directory: Path, state: State, origin: Origin) -> None:
     """
     training = {
         "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
-        "scheduler_state_dicts": [each.state_dict() for each in state.schedulers],
         "losses": state.losses,
         "history": [dataclasses.asdict(result) for result in state.history],
     }
@@ -115,11 +114,7 @@ def _further(path: Path, content: dict[str, Any], planned: int, origin: Origin) 
         raise InputError(
             f"{path} has {done} epochs already: give --epochs above {done} to train it further"
         )
-    return content | {
-        "cycles": [*content["cycles"], done],
-        "optimizer_state_dicts": None,
-        "scheduler_state_dicts": None,
-    }
+    return content | {"cycles": [*content["cycles"], done], "optimizer_state_dicts": None}
 
 
 def is_from(directory: Path, config: TrainConfig) -> bool:
@@ -137,8 +132,6 @@ def restore(state: State, content: dict[str, Any]) -> None:
         return  # a further cycle starts with new ones
     for optimizer, values in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
         optimizer.load_state_dict(values)
-    for scheduler, values in zip(state.schedulers, content["scheduler_state_dicts"], strict=True):
-        scheduler.load_state_dict(values)
 
 
 def _refuse_other_run(path: Path, content: dict[str, Any], origin: Origin) -> None:

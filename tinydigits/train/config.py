@@ -10,6 +10,7 @@ from tinydigits.errors import InputError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "fp32", "bf16"]
+EngineName = Literal["auto", "torch", "c"]
 Optimiser = Literal["adam", "muon"]
 Schedule = Literal["cosine", "linear"]
 Filters = Literal["random", "cosine"]
@@ -126,6 +127,9 @@ class TrainConfig:
     """Device to train on; auto prefers cuda, then mps, then cpu."""
     precision: Precision = "auto"
     """Arithmetic of a training step; auto uses bf16 if the processor supports it natively."""
+    engine: EngineName = "auto"
+    """What computes a training step: PyTorch, or a program in C that a C compiler makes here;
+    auto uses C where it can."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     light: Light = field(default_factory=Light)
     still_epochs: int = 0
@@ -176,7 +180,7 @@ class TrainConfig:
         Raises:
             InputError: a key is unknown, or a value is out of range.
         """
-        values = dict(values)
+        values = {"engine": "torch"} | values  # of runs before there was another
         for name, group in (("augmentation", Augmentation), ("light", Light)):
             options = dict(values.get(name, {}))
             _refuse_unknown(group, options)

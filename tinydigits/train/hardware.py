@@ -14,14 +14,19 @@ import torch
 from tinydigits import __version__
 from tinydigits.errors import InputError
 from tinydigits.train.config import Device, Precision
+from tinydigits.train.engine.library import Compiled, Engine
 
 
 @dataclass(frozen=True)
 class Compute:
-    """The device and arithmetic of a training step."""
+    """The device, arithmetic and engine of a training step."""
 
     device: torch.device
     dtype: torch.dtype
+    compiled: Compiled | None = None
+    """The engine in C; without it, PyTorch trains."""
+    why_pytorch: str = ""
+    """Why PyTorch trains, if the engine could have."""
 
     @property
     def precision(self) -> str:
@@ -35,6 +40,10 @@ class Compute:
         # (github.com/pytorch/pytorch/issues/175189).
         mps = self.device.type == "mps"
         return torch.contiguous_format if mps else torch.channels_last
+
+    def engine(self, batch_size: int) -> Engine | None:
+        """Return the engine for batches of at most ``batch_size`` digits; None for PyTorch."""
+        return Engine(self.compiled, batch_size, torch.get_num_threads()) if self.compiled else None
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which a forward pass uses this arithmetic."""
@@ -112,6 +121,8 @@ def environment(compute: Compute) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": compute.device.type,
         "precision": compute.precision,
+        "engine": "c" if compute.compiled else "torch",
+        "compiler": compute.compiled.compiler if compute.compiled else None,
     }
 
 

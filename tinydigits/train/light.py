@@ -24,12 +24,13 @@ def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> T
     ``generator`` is on the CPU. It gives each image its values in turn, so a batch relit in two
     halves gives the same result as the whole batch. Zero strength returns the images unchanged.
     """
-    if strength == NONE:
-        return images
     count, height, width = images.shape
-    sizes = [1, 3, PATCH * strength.patches, 2, POINTS * POINTS, 1, height * width]
-    numbers = torch.rand(count, sum(sizes), generator=generator).to(images.device)
-    chance, focus, patches, paper, field, amount, grain = torch.split(numbers, sizes, dim=1)
+    drawn = numbers(count, strength, height * width, generator=generator)
+    if drawn is None:
+        return images
+    chance, focus, patches, paper, field, amount, grain = torch.split(
+        drawn.to(images.device), _sizes(strength, height * width), dim=1
+    )
     light = _filter(images / 255, strength, focus)
     light = _cover(light, patches.view(count, -1, PATCH))
     light = _light(light, strength, paper, field)
@@ -38,6 +39,23 @@ def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> T
     light = light + strength.noise * amount.unsqueeze(2) * noise
     changed = (chance < strength.share).unsqueeze(2)
     return torch.where(changed, 255 * light.clamp(0, 1), images)
+
+
+def numbers(
+    count: int, strength: Light, pixels: int, *, generator: torch.Generator
+) -> Tensor | None:
+    """Return the random numbers that light ``count`` images, a row each, from 0 to 1.
+
+    They are for the choice of images, the filter, the patches, level and contrast, the field of
+    unevenness, the noise's amount and each pixel's noise. None at zero strength.
+    """
+    if strength == NONE:
+        return None
+    return torch.rand(count, sum(_sizes(strength, pixels)), generator=generator)
+
+
+def _sizes(strength: Light, pixels: int) -> list[int]:
+    return [1, 3, PATCH * strength.patches, 2, POINTS * POINTS, 1, pixels]
 
 
 def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:

@@ -8,29 +8,29 @@ a test calls ``next(fit(...))``.
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
 
 from tinydigits.data.dataset import Digits
 from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.net.inference import infer
-from tinydigits.net.model import Net, normalise
+from tinydigits.net.model import Net
 from tinydigits.seeds import derive
 from tinydigits.train.augment import NONE as STILL
-from tinydigits.train.augment import augment
 from tinydigits.train.batches import Split, count, order, steps
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.distributed import ALONE, World
+from tinydigits.train.engine.library import Engine
+from tinydigits.train.engine.steps import engine_steps
 from tinydigits.train.hardware import Compute, keep_freed_memory
-from tinydigits.train.light import relight
 from tinydigits.train.optimizers import optimizers_for
+from tinydigits.train.schedule import OneCycle
+from tinydigits.train.steps import TakeStep, devices_with_streams, pytorch_steps
 
 Batches = Iterable[Tensor]
 
@@ -62,7 +62,6 @@ class State:
     model: nn.Module
     """The net for training steps; with several processes, wrapped to synchronise them."""
     optimizers: list[Optimizer]
-    schedulers: list[OneCycleLR]
     compute: Compute
     losses: Tensor
     """Each training digit's loss when last seen, in nats, (digits,); 0 if not seen yet."""
@@ -86,14 +85,14 @@ def start(
 ) -> State:
     """Return the initial state for training on ``digits`` digits.
 
-    The learning rate's schedule goes from the last of ``cycles`` to the last epoch.
+    The learning rate's last cycle goes from the last of ``cycles`` to the last epoch.
 
     Raises:
         InputError: a batch has fewer digits than there are processes.
     """
     _refuse_empty_shares(config, digits, world)
     keep_freed_memory()
-    with torch.random.fork_rng(_cuda(compute)):
+    with torch.random.fork_rng(devices_with_streams(compute)):
         torch.manual_seed(derive(config.seed, "weights"))
         net = Net(config.dropout)
     if config.first_filters == "cosine":
@@ -102,20 +101,8 @@ def start(
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
     model = world.wrap(net, local_statistics=config.local_statistics)
     optimizers = optimizers_for(net, config)
-    schedulers = [
-        OneCycleLR(
-            optimizer,
-            max_lr=optimizer.defaults["lr"],
-            total_steps=steps(config, digits, first=cycles[-1]),
-            div_factor=config.div_factor,
-            final_div_factor=config.final_div_factor,
-            anneal_strategy="cos" if config.schedule == "cosine" else "linear",
-            cycle_momentum=config.optimizer == "adam",
-        )
-        for optimizer in optimizers
-    ]
     losses = torch.zeros(digits, device=compute.device)
-    return State(net, model, optimizers, schedulers, compute, losses, list(cycles))
+    return State(net, model, optimizers, compute, losses, list(cycles))
 
 
 def _refuse_empty_shares(config: TrainConfig, digits: int, world: World) -> None:
@@ -164,9 +151,10 @@ def fit(
         InputError: training diverged; the state is then unusable.
     """
     train = digits.train.to(state.compute.device)
+    engine = state.compute.engine(config.batch_size)
     while state.epoch < config.epochs:
         began = time.perf_counter()
-        loss, accuracy = _train_epoch(state, train, config, world, progress)
+        loss, accuracy = _train_epoch(state, train, config, engine, world, progress)
         _refuse_divergence(state.epoch, loss, config)
         held_out = _validate(state.net, digits.validation, world)
         result = EpochResult(
@@ -194,29 +182,53 @@ def _train_epoch(
     state: State,
     digits: Digits,
     config: TrainConfig,
+    engine: Engine | None,
     world: World,
     progress: Callable[[Batches], Batches],
 ) -> tuple[float, float]:
     """Return the epoch's mean loss in nats and its accuracy in per cent."""
     indices = _visits(state, config)
-    view = _view(state, config, world)
     # Summed on the device: reading a value in every step would make a GPU wait.
     right = torch.zeros((), device=state.compute.device)
     seen = torch.zeros_like(state.losses)
+    cycle = range(state.cycles[-1], config.epochs)
+    schedule = OneCycle(steps(config, len(digits), cycle), config)
+    done = steps(config, len(digits), range(cycle.start, state.epoch))
     state.net.train()
-    with torch.random.fork_rng(_cuda(state.compute)):
-        torch.manual_seed(derive(config.seed, "dropout", state.epoch, *world.stream))
-        for batch in progress(torch.split(indices, config.batch_size)):
+    with _steps(state, digits, config, engine, world) as take_step:
+        batches = progress(torch.split(indices, config.batch_size))
+        for number, batch in enumerate(batches, start=done):
+            schedule.set(state.optimizers, number)
             share = world.share(batch)
-            chosen = digits[share]
-            x, y = view(chosen.images), chosen.labels.long()
-            losses, hits = _step(state, config, x, y, partial(world.mean, total=len(batch)))
+            losses, hits = take_step(share, len(batch))
             seen[share] = losses
             right += hits
     if config.local_statistics:
         world.average_statistics(state.net)
     state.losses[indices] = world.sum(seen)[indices]
     return state.losses[indices].mean().item(), 100 * world.sum(right).item() / len(indices)
+
+
+def _steps(
+    state: State, digits: Digits, config: TrainConfig, engine: Engine | None, world: World
+) -> AbstractContextManager[TakeStep]:
+    """Return the next epoch's steps, with the engine if there is one, otherwise with PyTorch."""
+    epoch = state.epoch
+    strength = config.augmentation if epoch < config.epochs - config.still_epochs else STILL
+    if engine:
+        return engine_steps(
+            engine, state.net, state.optimizers, digits, config, strength, epoch=epoch, world=world
+        )
+    return pytorch_steps(
+        state.model,
+        state.optimizers,
+        digits,
+        config,
+        strength,
+        compute=state.compute,
+        epoch=epoch,
+        world=world,
+    )
 
 
 def _visits(state: State, config: TrainConfig) -> Tensor:
@@ -228,49 +240,8 @@ def _visits(state: State, config: TrainConfig) -> Tensor:
     return shuffled[hardest.sort().values]
 
 
-def _view(state: State, config: TrainConfig, world: World) -> Callable[[Tensor], Tensor]:
-    """Return the next epoch's function from pixels to net input: move, light, normalise."""
-    epoch = state.epoch
-    moves, lights = (
-        torch.Generator().manual_seed(derive(config.seed, stream, epoch, *world.stream))
-        for stream in ("augment", "light")
-    )
-    strength = config.augmentation if epoch < config.epochs - config.still_epochs else STILL
-
-    def view(images: Tensor) -> Tensor:
-        moved = augment(images, strength, generator=moves)
-        lit = relight(moved, config.light, generator=lights)
-        return normalise(lit)
-
-    return view
-
-
-def _step(
-    state: State, config: TrainConfig, x: Tensor, y: Tensor, mean: Callable[[Tensor], Tensor]
-) -> tuple[Tensor, Tensor]:
-    """Take one optimiser step; return each digit's loss and the number of correct answers."""
-    x = x.contiguous(memory_format=state.compute.memory_format)
-    with state.compute.autocast():
-        logits = state.model(x)
-    # The loss is in fp32; a softmax over bf16 logits would round small gradients to zero.
-    losses = functional.cross_entropy(
-        logits.float(), y, reduction="none", label_smoothing=config.label_smoothing
-    )
-    state.net.zero_grad()
-    torch.autograd.backward(mean(losses))
-    for optimizer, scheduler in zip(state.optimizers, state.schedulers, strict=True):
-        optimizer.step()
-        scheduler.step()
-    return losses.detach(), (logits.argmax(dim=1) == y).sum()
-
-
 def _validate(net: Net, digits: Digits, world: World) -> Report | None:
     if not len(digits):
         return None
     logits = world.collect(infer(net, world.share(digits.images)), len(digits))
     return report(logits, digits.labels)
-
-
-def _cuda(compute: Compute) -> list[torch.device]:
-    """Return the devices whose random state must be restored; the CPU's always is."""
-    return [compute.device] if compute.device.type == "cuda" else []

@@ -24,6 +24,7 @@ from tinydigits.train.checkpoint import FINAL, LAST, METRICS, Origin
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.curves import curves
 from tinydigits.train.distributed import ALONE, World
+from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import EpochResult, State, fit, start
 
 
@@ -76,7 +77,7 @@ def try_out(config: TrainConfig, *, data_dir: Path, out: Path, log_dir: Path | N
 def _prepared(
     config: TrainConfig, data_dir: Path, world: World
 ) -> tuple[hardware.Compute, Dataset]:
-    compute = hardware.choose(config.device, config.precision)
+    compute = choose(config, world)
     return compute, world.one_after_the_first(lambda: load_dataset(config.data, data_dir))
 
 
@@ -225,18 +226,27 @@ def _prepare(out: Path, state: State, origin: Origin, *, resume: bool) -> None:
 
 
 def _announce(dataset: Dataset, digits: Split, state: State, world: World) -> None:
+    print(_engine(state.compute, world))
     warn(dataset.warning)
     print(
         f"{dataset.name}: {len(digits.train):,} digits to train on, {len(digits.validation):,} "
         f"held out, {len(dataset.test):,} to test ({dataset.origin})"
     )
-    compute = hardware.environment(state.compute)
+    print(f"net: {parameter_count(state.net):,} parameters", flush=True)
+
+
+def _engine(compute: hardware.Compute, world: World) -> str:
+    """Return the line that says what trains, on what, and why."""
+    on = hardware.environment(compute)
+    threads = f"{on['threads']} thread{'s' if on['threads'] > 1 else ''}"
     several = f" in each of {world.size} processes" if world.size > 1 else ""
-    print(
-        f"net: {parameter_count(state.net):,} parameters, on {compute['device']} in "
-        f"{compute['precision']} with {compute['threads']} threads{several}",
-        flush=True,
-    )
+    place = f"{on['precision']} on {on['processor']}, {threads}{several}"
+    if compute.compiled is None:
+        why = f" ({compute.why_pytorch})" if compute.why_pytorch else ""
+        return f"engine: PyTorch in {place}{why}"
+    made = f"compiled by {compute.compiled.compiler}"
+    seconds = compute.compiled.seconds
+    return f"engine: C in {place} ({made}{f' in {seconds:.1f} s' if seconds else ''})"
 
 
 def _keep(out: Path, state: State, origin: Origin) -> bool:
