@@ -66,7 +66,7 @@ python_maximum_signature_line_length = 88
 nitpicky = True
 nitpick_ignore_regex = [
     # Other projects' names lead nowhere: to find their pages takes a network.
-    (r"py:.*", r"(collections|contextlib|numpy|os|pathlib|PIL|starlette|torch)\..*"),
+    (r"py:.*", r"(collections|contextlib|ctypes|numpy|os|pathlib|PIL|starlette|torch)\..*"),
 ]
 
 _path2doc = Project.path2doc

@@ -81,6 +81,15 @@ def test_the_number_of_threads_changes_no_bit(
         assert all(torch.equal(value, getattr(other, name)) for name, value in results[0].items())
 
 
+@pytest.mark.parametrize("layer", ["conv1", "bn1", "conv2", "bn2", "bn4", "bn5", "conv6", "bn6"])
+def test_weights_that_are_no_numbers_show_in_the_losses(floats: Compiled, layer: str) -> None:
+    net = unusual_net(0.1)
+    with torch.no_grad():
+        net.get_parameter(f"layers.{layer}.weight")[1] = torch.nan
+    found = by_engine(floats, net, *digits(20), dropout=0.1)
+    assert not found.losses.isfinite().any()
+
+
 def test_dropout_differs_from_step_to_step_and_digit_to_digit(floats: Compiled) -> None:
     images, labels = digits(64)
     flat = Flat(unusual_net(0.5), [])

@@ -213,7 +213,7 @@ static void norm_pool(const Net *net, int l, int block, const vf *z, Packed p, v
                         place = (is & k) | (~is & place);
                         best = where(is, corner[k], best);
                     }
-                    vi live = (most > 0) & present(net, block, h);
+                    vi live = ~(most <= 0) & present(net, block, h); /* what is no number stays so */
                     if (net->dropout > 0) live &= kept(net, image_keys(block, h), first + (c + j) * places + i);
                     v[h][j] = only(live, most * raise);
                     top[at] = best;
