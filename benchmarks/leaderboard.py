@@ -32,8 +32,8 @@ from tinydigits.train.config import TrainConfig
 from tinydigits.train.recipes import RECIPES
 
 BAR = 99.40  # per cent
-# Options that say where, and on which digits, a recipe trains; the page states both separately.
-PLACE = {"data", "device", "precision"}
+# Options that say where, with what and on which digits a recipe trains, not how.
+PLACE = {"data", "device", "precision", "engine"}
 MISSING = "–"
 
 PAGE = """\

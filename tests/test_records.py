@@ -45,7 +45,8 @@ FRESH: dict[Recipe, list[ledger.Run]] = {
 # The fast recipe before it was shortened.
 LONGER = ledger.read(RECORDS / "2026-11-23-fast" / "longer")
 TIMING = record("2026-11-23-fast/timing.json")
-TRAIN = record("2026-11-23-classic/train.json")  # of the README's first command
+STEP = record("2026-11-26-engine/result.json")
+TRAIN = record("2026-11-26-engine/train.json")  # of the README's first command
 PIPELINE = record("2026-11-23-pipeline/result.json")
 SHIPPED = record("2026-11-23-shipped/evaluation.json")
 EXPORTS = record("2026-11-24-exports/result.json")
@@ -314,6 +315,15 @@ def output_lines() -> list[str]:
     ]
 
 
+def step_rows() -> list[str]:
+    return [
+        f"| {threads} | {statistics.median(told['milliseconds']['c']):.2f} ms "
+        f"| {statistics.median(told['milliseconds']['torch']):.2f} ms "
+        f"| {told['ratio_median']:.2f} times faster |"
+        for threads, told in STEP["threads"].items()
+    ]
+
+
 README_FIGURES = [figure for recipe in RECIPES for figure in recipe_figures(recipe)]
 GUIDE_FIGURES = [
     *timing_figures(),
@@ -325,6 +335,7 @@ GUIDE_FIGURES = [
     *serve_figures(),
     *scaling_figures(),
     *output_lines(),
+    *step_rows(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -367,7 +378,7 @@ def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> No
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_each_record_is_of_its_recipe_and_consistent(recipe: Recipe) -> None:
     study = STUDIES[recipe]
-    settled = {"seed": 0, "data": "mnist", "device": "cpu", "precision": "bf16"}
+    settled = {"seed": 0, "data": "mnist", "device": "cpu", "precision": "bf16", "engine": "torch"}
     assert study.config == TrainConfig.from_dict(RECIPES[recipe].to_dict() | settled)
     assert study.warning is None
     seeds = {"classic": 20, "fast": 100, "best": 10, "robust": 5}[recipe]
@@ -393,7 +404,7 @@ def test_the_shipped_net_is_the_first_seed_of_its_record(
 ) -> None:
     told = json.loads((WEIGHTS / f"{recipe}.json").read_text())
     config = TrainConfig.from_dict(told["config"])
-    assert config == replace(RECIPES[recipe], data=config.data)
+    assert config == replace(RECIPES[recipe], data=config.data, engine="torch")
     _, test = real
     answers = tinydigits.infer(tinydigits.load(recipe), test.images)
     wrong = tinydigits.report(answers, test.labels).wrong_indices
@@ -428,7 +439,7 @@ def test_the_records_of_server_and_scaling_state_their_own_figures() -> None:
 
 def test_a_run_that_was_shared_killed_and_resumed_gives_what_the_recipe_gives() -> None:
     assert KILLED["environment"]["processes"] == 2
-    assert KILLED["config"] == {**TrainConfig().to_dict(), "shares": [1.0]}
+    assert TrainConfig.from_dict(KILLED["config"]) == TrainConfig(engine="torch")
     lines = (RECORDS / "2026-11-25-scaling" / "killed" / "metrics.jsonl").read_text().splitlines()
     assert list(map(json.loads, lines)) == KILLED["history"]
     low, high = expected_of(1, list(STUDIES["classic"].accuracies.values()))
@@ -443,6 +454,16 @@ def test_bars_of_the_server_are_met() -> None:
     assert SERVE["memory"][-1] < SERVE["memory"][0] + 2e6
     assert SERVE["requests"] >= 50_000
     assert SERVE["errors"] == 0
+
+
+def test_the_record_of_the_engine_states_its_own_figures() -> None:
+    text = (RECORDS / "2026-11-26-engine" / "README.md").read_text()
+    assert all(row in text for row in step_rows())
+    for told in STEP["threads"].values():
+        rounds = zip(told["milliseconds"]["torch"], told["milliseconds"]["c"], strict=True)
+        ratios = [theirs / ours for theirs, ours in rounds]
+        assert statistics.median(ratios) == pytest.approx(told["ratio_median"], abs=0.002)
+    assert STEP["environment"]["engine"] == TRAIN["environment"]["engine"] == "c"
 
 
 def test_the_record_of_the_exports_states_its_own_figures() -> None:
