@@ -140,11 +140,11 @@ def decided(net: Net, kept: list[Tensor], *, dropout: float) -> tuple[Tensor, Te
     """Return digits for which no ReLU and no maximum is so close that rounding could decide it."""
     double = masked(net, kept, dropout=dropout, dtype=torch.float64)
     found = (digits(len(kept[0]), seed) for seed in range(1000))
-    return next(each for each in found if _margin(double, each[0]) > MARGIN)
+    return next(each for each in found if margin(double, each[0]) > MARGIN)
 
 
 @torch.no_grad()
-def _margin(net: Net, images: Tensor) -> float:
+def margin(net: Net, images: Tensor) -> float:
     """Return how far the closest ReLU is from 0, and the closest maximum from the next value."""
     x, margins = normalise(images).double(), list[float]()
     for name, layer in net.layers.named_children():

@@ -169,9 +169,9 @@ void engine_gradient(Engine *e, const Step *step) {
     double sum[MOST], other[MOST];
     run_phase(e, VIEW);
     run_phase(e, READY);
+    pack_first(net);
     first_statistics(net, sum, other);
     normalise(net, 0, sum, other, step->running_mean, step->running_variance);
-    pack_first(net);
     for (int l = 1; l < NORMED; l++) {
         run_phase(e, FIRST_TWO - 1 + l);
         add_blocks(net, sum, other);

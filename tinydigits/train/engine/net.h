@@ -72,6 +72,7 @@ typedef struct {
     Affine affine[NORMED];
     Slope slope[NORMED];
     double mean[NORMED][MOST], inverse[NORMED][MOST]; /* 1 / standard deviation */
+    float first[8 * 9];    /* the first layer's kernels, rounded as its products take them */
     double moments[9][10]; /* of 3x3 patches of the input: of x_i x_j, and in column 9 of x_i */
     weight *forward[5], *backward[5]; /* packed kernels */
     float (*sums)[2 * MOST];          /* [block]: two a channel */
@@ -354,7 +355,7 @@ static void first_statistics(Net *net, double *sum, double *squares) {
             if (k < 9) net->moments[k][j] = value;
         }
     for (int c = 0; c < NET[0].out; c++) {
-        const float *w = net->parameters + net->at[0].weight + c * 9;
+        const float *w = net->first + c * 9;
         sum[c] = squares[c] = 0;
         for (int j = 0; j < 9; j++) {
             sum[c] += w[j] * net->moments[j][9];
@@ -363,27 +364,27 @@ static void first_statistics(Net *net, double *sum, double *squares) {
     }
 }
 
-/* Kernels with batch norm's scale in them: its shift is their bias. */
 static void pack_first(Net *net) {
-    float scaled[8 * 9];
-    for (int i = 0; i < 72; i++) scaled[i] = net->parameters[net->at[0].weight + i] * net->affine[0].scale[i / 9];
-    pack(scaled, 1, 8, net->forward[0]);
+    for (int i = 0; i < 72; i++) net->first[i] = rounded(all(net->parameters[net->at[0].weight + i]))[0];
+    pack(net->first, 1, 8, net->forward[0]);
 }
 
 /* Convolution, batch norm and ReLU, row by row. */
 static void first_layer(const Net *net, int block) {
     const Block *k = &net->block[block];
+    const Affine *by = &net->affine[0];
+    static const float none[MOST];
     vf row[HALVES][8 * 26];
     for (int y = 0; y < 26; y++) {
         for (int h = 0; h < HALVES; h++)
-            conv_row(k->x1.by_channel + h * PIXELS, SIDE, SIDE, 1, 0, net->forward[0], net->affine[0].shift, y,
-                     row[h], 26, 8);
+            conv_row(k->x1.by_channel + h * PIXELS, SIDE, SIDE, 1, 0, net->forward[0], none, y, row[h], 26, 8);
         for (int c = 0; c < 8; c += PAIR)
             for (int x = 0; x < 26; x++) {
                 vf v[HALVES][PAIR];
                 for (int h = 0; h < HALVES; h++)
                     for (int j = 0; j < PAIR; j++)
-                        v[h][j] = only(present(net, block, h), larger(all(0), row[h][(c + j) * 26 + x]));
+                        v[h][j] = only(present(net, block, h), larger(all(0), row[h][(c + j) * 26 + x] *
+                                       by->scale[c + j] + by->shift[c + j]));
                 keep(k->a1, 8, 676, c, y * 26 + x, v);
             }
     }
@@ -433,7 +434,7 @@ static void first_two_back(Net *net, int block, const Scratch *s, float *gradien
 /* The first layer's gradients from the sums over the batch: dW = sum of (a dy + b + c z) x. */
 static void first_gradients(Net *net, float *gradient) {
     double sum[MOST], unused[MOST], product[MOST] = {0};
-    const float *w = net->parameters + net->at[0].weight;
+    const float *w = net->first;
     float *dw = gradient + net->at[0].weight; /* holds the sums of dy * x */
     add_blocks(net, sum, unused);
     for (int i = 0; i < 72; i++) product[i / 9] += (double)w[i] * dw[i];

@@ -15,7 +15,9 @@ from tinydigits.train.engine.library import Compiled, Engine
 from tinydigits.train.engine.steps import step_of
 
 GOLDEN = Path(__file__).parent / "golden.json"  # made by benchmarks/golden.py
-IMAGES = 37  # no multiple of any block
+IMAGES = 21  # no multiple of any block
+# Of these random images, no ReLU and no maximum is so close that rounding could decide it.
+SEED = 2
 SMOOTHING = 0.1
 DIRECTIONS = 32  # in which the gradient is compared, instead of 13,034 parameters
 # Relative error, as norms. In bf16 the gradient of random images errs by 0.2 to 0.3, PyTorch's too.
@@ -41,11 +43,11 @@ def refuse_wrong(compiled: Compiled, products: Products) -> None:
 
 
 def trial() -> tuple[Net, Tensor, Tensor, Tensor]:
-    """Return a net, images (37, 28, 28), labels (37,) and directions (32, 13034), all random.
+    """Return a net, images (21, 28, 28), labels (21,) and directions (32, 13034), all random.
 
     They come from NumPy, whose streams do not change from version to version.
     """
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(SEED)
     net = Net(dropout=0)
     with torch.no_grad():
         for parameter in net.parameters():
