@@ -210,7 +210,7 @@ def test_digits_in_noise_are_read(real: tuple[Digits, Digits], noise: float) -> 
 def test_mnist_digits_pasted_anywhere_keep_their_answer(real: tuple[Digits, Digits]) -> None:
     # Enlarged 2 to 10 times by four filters, inverted half the time. The goal is 99.9 %; what
     # differs is digits so doubtful that moving the original by one pixel changes as many answers.
-    originals, rng = real[1].images[:1_000].numpy(), np.random.default_rng(0)
+    originals, rng = real[1].images[:600].numpy(), np.random.default_rng(0)
     same = answers([to_mnist(pasted(image, rng)) for image in originals]) == answers([*originals])
     assert same.mean() >= 0.995
 

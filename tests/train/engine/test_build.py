@@ -28,6 +28,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setattr(building, "COMPILERS", ())  # each test names its own as $CC
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    monkeypatch.setattr(building, "GCC", ("-O0",))  # sooner compiled
+    monkeypatch.setattr(building, "CLANG", ("-O0",))
     return tmp_path / "cache" / "tinydigits" / "engine"
 
 
