@@ -133,6 +133,8 @@ def _compiled(command: list[str], flags: list[str]) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         library = Path(folder) / "engine.so"
         _run([*command, *flags, str(SOURCE / MAIN), "-o", str(library), *LIBRARIES])
+        if not library.exists():
+            raise UnavailableError(f"{command[0]} does not compile it (it wrote nothing)")
         return library.read_bytes()
 
 
