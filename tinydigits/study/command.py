@@ -99,7 +99,7 @@ def _settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) -
         "data": dataset.name,
         "device": compute.device.type,
         "precision": compute.precision,
-        "engine": "c" if compute.compiled else "torch",
+        "engine": compute.engine_name,
     }
     return TrainConfig.from_dict(config.to_dict() | settled)
 

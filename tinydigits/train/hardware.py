@@ -13,7 +13,8 @@ import torch
 
 from tinydigits import __version__
 from tinydigits.errors import InputError
-from tinydigits.train.config import Device, Precision
+from tinydigits.train.config import Device, EngineName, Precision
+from tinydigits.train.engine.build import Products
 from tinydigits.train.engine.library import Compiled, Engine
 
 
@@ -29,7 +30,7 @@ class Compute:
     """Why PyTorch trains, if the engine could have."""
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Products:
         """The arithmetic's name, ``bf16`` or ``fp32``."""
         return "bf16" if self.dtype is torch.bfloat16 else "fp32"
 
@@ -40,6 +41,11 @@ class Compute:
         # (github.com/pytorch/pytorch/issues/175189).
         mps = self.device.type == "mps"
         return torch.contiguous_format if mps else torch.channels_last
+
+    @property
+    def engine_name(self) -> EngineName:
+        """What trains: ``c``, or ``torch``."""
+        return "c" if self.compiled else "torch"
 
     def engine(self, batch_size: int) -> Engine | None:
         """Return the engine for batches of at most ``batch_size`` digits; None for PyTorch."""
@@ -121,7 +127,7 @@ def environment(compute: Compute) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device": compute.device.type,
         "precision": compute.precision,
-        "engine": "c" if compute.compiled else "torch",
+        "engine": compute.engine_name,
         "compiler": compute.compiled.compiler if compute.compiled else None,
     }
 

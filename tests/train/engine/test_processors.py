@@ -1,6 +1,5 @@
 """The engine on other processors and with other compilers, and under sanitizers."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tinydigits.train.engine.build import CLANG, FLAGS, GCC, SOURCE
 from tinydigits.train.engine.flat import Flat
 from tinydigits.train.recipes import RECIPES
 
+pytestmark = pytest.mark.usefixtures("compiler")  # one that has a C library's headers
 PROGRAM = Path(__file__).with_name("step.c")
 STRICT = ["-Wall", "-Wextra", "-Werror"]
 BATCH = 37
@@ -93,7 +93,7 @@ def test_every_processor_takes_the_same_step(
         assert error(value, plain[name]) < 0.05, name
 
 
-@pytest.mark.parametrize("flags", ["-march=native", "-march=native -DBF16", "-mno-avx"])
+@pytest.mark.parametrize("flags", ["-march=native", "-march=native -DBF16", "-O1"])
 def test_sanitizers_find_nothing(tmp_path: Path, flags: str) -> None:
     if "-DBF16" in flags and not torch.cpu.get_capabilities().get("avx512_bf16"):
         pytest.skip("this processor has no AVX-512 with BF16")
@@ -104,7 +104,8 @@ def test_sanitizers_find_nothing(tmp_path: Path, flags: str) -> None:
 
 def test_threads_race_for_nothing(tmp_path: Path) -> None:
     program = compiled("gcc", ["-march=native", "-fsanitize=thread", "-g", "-O1"], tmp_path)
-    if not shutil.which("setarch"):
-        pytest.skip("no setarch: apt-get install util-linux")
+    need("setarch", "util-linux")
+    if subprocess.run(["setarch", "-R", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this container forbids setarch -R")
     # The sanitizer's memory map does not fit a randomised one.
     step(["setarch", "-R", str(program)], threads=3)

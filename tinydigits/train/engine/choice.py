@@ -26,7 +26,7 @@ def choose(config: TrainConfig, world: World = ALONE) -> Compute:
     compute = hardware.choose(config.device, config.precision)
     try:
         _refuse_what_it_cannot(config, compute, world)
-        return replace(compute, compiled=_ready("bf16" if compute.precision == "bf16" else "fp32"))
+        return replace(compute, compiled=_ready(compute.precision))
     except UnavailableError as reason:
         if config.engine == "c":
             raise InputError(
