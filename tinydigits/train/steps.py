@@ -35,10 +35,7 @@ def pytorch_steps(
     world: World,
 ) -> Iterator[TakeStep]:
     """Yield the function that takes an epoch's steps; ``strength`` is that epoch's augmentation."""
-    moves, lights = (
-        torch.Generator().manual_seed(derive(config.seed, stream, epoch, *world.stream))
-        for stream in ("augment", "light")
-    )
+    moves, lights = streams(config, epoch, world)
 
     def take_step(share: Tensor, total: int) -> tuple[Tensor, Tensor]:
         chosen = digits[share]
@@ -60,6 +57,17 @@ def pytorch_steps(
     with torch.random.fork_rng(devices_with_streams(compute)):
         torch.manual_seed(derive(config.seed, "dropout", epoch, *world.stream))
         yield take_step
+
+
+def streams(
+    config: TrainConfig, epoch: int, world: World
+) -> tuple[torch.Generator, torch.Generator]:
+    """Return the random streams of an epoch's augmentation and of its light."""
+    moves, lights = (
+        torch.Generator().manual_seed(derive(config.seed, name, epoch, *world.stream))
+        for name in ("augment", "light")
+    )
+    return moves, lights
 
 
 def devices_with_streams(compute: Compute) -> list[torch.device]:

@@ -89,6 +89,9 @@ static vi present(const Net *net, int block, int half) {
     return mask;
 }
 
+/* Batch norm and ReLU of one value of channel c. */
+INLINE vf activated(const Affine *by, int c, vf z) { return larger(all(0), z * by->scale[c] + by->shift[c]); }
+
 /* ---- batch normalisation ---- */
 
 static void add_blocks(const Net *net, double *first, double *second) {
@@ -167,8 +170,7 @@ static void norm_relu(const Net *net, int l, int block, const vf *z, Packed a) {
             vf v[HALVES][PAIR];
             for (int h = 0; h < HALVES; h++)
                 for (int j = 0; j < PAIR; j++)
-                    v[h][j] = only(present(net, block, h), larger(all(0), z[(h * channels + c + j) * places + i] *
-                                   by->scale[c + j] + by->shift[c + j]));
+                    v[h][j] = only(present(net, block, h), activated(by, c + j, z[(h * channels + c + j) * places + i]));
             keep(a, channels, places, c, i, v);
         }
 }
@@ -383,8 +385,7 @@ static void first_layer(const Net *net, int block) {
                 vf v[HALVES][PAIR];
                 for (int h = 0; h < HALVES; h++)
                     for (int j = 0; j < PAIR; j++)
-                        v[h][j] = only(present(net, block, h), larger(all(0), row[h][(c + j) * 26 + x] *
-                                       by->scale[c + j] + by->shift[c + j]));
+                        v[h][j] = only(present(net, block, h), activated(by, c + j, row[h][(c + j) * 26 + x]));
                 keep(k->a1, 8, 676, c, y * 26 + x, v);
             }
     }
@@ -450,19 +451,19 @@ static void first_gradients(Net *net, float *gradient) {
 
 /* ---- layers 6 and 7: of four places, then of one; too small to matter ---- */
 
-static vf last_relu(const Net *net, int c, vf z) {
-    return larger(all(0), z * net->affine[5].scale[c] + net->affine[5].shift[c]);
+/* What the sixth layer takes of a half: [24][4]. */
+static void fifth_activations(const Net *net, int block, int h, vf a[24 * 4]) {
+    for (int i = 0; i < 24 * 4; i++)
+        a[i] = only(present(net, block, h), activated(&net->affine[4], i / 4, net->block[block].z5[h * 96 + i]));
 }
 
 static void sixth_layer(Net *net, int block) {
     const Block *k = &net->block[block];
     const float *w = net->parameters + net->at[5].weight;
-    const Affine *by = &net->affine[4];
     for (int o = 0; o < 16; o++) net->sums[block][o] = net->sums[block][MOST + o] = 0;
     for (int h = 0; h < HALVES; h++) {
         vf a[24 * 4];
-        for (int i = 0; i < 24 * 4; i++)
-            a[i] = only(present(net, block, h), larger(all(0), k->z5[h * 96 + i] * by->scale[i / 4] + by->shift[i / 4]));
+        fifth_activations(net, block, h, a);
         for (int o = 0; o < 16; o++) {
             vf z[4] = {0}, sum = {0}, squares = {0};
             for (int c = 0; c < 24; c++)
@@ -501,7 +502,7 @@ static void last_layer(Net *net, int block, float *gradient) {
         vf f[16], logits[CLASSES], d[CLASSES] = {0};
         for (int c = 0; c < 16; c++) {
             f[c] = all(0);
-            for (int i = 0; i < 4; i++) f[c] += last_relu(net, c, k->z6[(h * 16 + c) * 4 + i]) * 0.25f;
+            for (int i = 0; i < 4; i++) f[c] += activated(&net->affine[5], c, k->z6[(h * 16 + c) * 4 + i]) * 0.25f;
             f[c] = only(present(net, block, h), f[c]);
         }
         for (int j = 0; j < CLASSES; j++) {
@@ -531,13 +532,10 @@ static void sixth_back(Net *net, int block, float *gradient) {
     const Block *k = &net->block[block];
     const float *w = net->parameters + net->at[5].weight;
     const Slope *by = &net->slope[5];
-    const Affine *before = &net->affine[4];
     memset(k->d5, 0, HALVES * 24 * 4 * sizeof(vf));
     for (int h = 0; h < HALVES; h++) {
         vf a[24 * 4], *d = k->d5 + h * 96;
-        for (int i = 0; i < 24 * 4; i++)
-            a[i] = only(present(net, block, h),
-                        larger(all(0), k->z5[h * 96 + i] * before->scale[i / 4] + before->shift[i / 4]));
+        fifth_activations(net, block, h, a);
         for (int o = 0; o < 16; o++) {
             vf dz[4];
             UNROLL for (int i = 0; i < 4; i++) {

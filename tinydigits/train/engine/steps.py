@@ -17,7 +17,7 @@ from tinydigits.train.config import Augmentation, Light, TrainConfig
 from tinydigits.train.distributed import World
 from tinydigits.train.engine.flat import Flat
 from tinydigits.train.engine.library import Engine, Optimizers, Step, Targets, View
-from tinydigits.train.steps import TakeStep
+from tinydigits.train.steps import TakeStep, streams
 
 # Fields of the same name and meaning in Light and in the engine's view.
 LIGHT = (
@@ -39,10 +39,7 @@ def engine_steps(
 ) -> Iterator[TakeStep]:
     """Yield the function that takes an epoch's steps; write the net back after the last one."""
     flat, images = Flat(net, optimizers), digits.images.contiguous()
-    draws = {
-        name: torch.Generator().manual_seed(derive(config.seed, name, epoch, *world.stream))
-        for name in ("augment", "light")
-    }
+    move_stream, light_stream = streams(config, epoch, world)
     taken = 0
 
     def take_step(share: Tensor, total: int) -> tuple[Tensor, Tensor]:
@@ -54,8 +51,8 @@ def engine_steps(
         step.targets.smoothing, step.targets.share = config.label_smoothing, 1 / total
         step.dropout = config.dropout
         step.key = derive(config.seed, "dropout", epoch, *world.stream, taken)
-        moves = augment.numbers(count, strength, generator=draws["augment"])
-        lights = light.numbers(count, config.light, SIDE * SIDE, generator=draws["light"])
+        moves = augment.numbers(count, strength, generator=move_stream)
+        lights = light.numbers(count, config.light, SIDE * SIDE, generator=light_stream)
         set_moves(step.view, strength, moves)
         set_light(step.view, config.light, lights)
         engine.gradient(step)
