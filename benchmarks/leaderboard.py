@@ -34,6 +34,7 @@ from tinydigits.train.recipes import RECIPES
 BAR = 99.40  # per cent
 # Options that say where, with what and on which digits a recipe trains, not how.
 PLACE = {"data", "device", "precision", "engine"}
+ENGINES = {"torch": "PyTorch", "c": "C"}
 MISSING = "–"
 
 PAGE = """\
@@ -92,7 +93,7 @@ class Record:
     seconds: list[float]
     """Of training, of each run that measured it."""
     machine: list[str]
-    """Processor, cores, threads of a seed, seeds that train at once, precision."""
+    """Processor, cores, threads of a seed, seeds that train at once, precision, engine."""
 
     @property
     def mean(self) -> float:
@@ -151,6 +152,7 @@ def page(found: Sequence[Record], place: Path) -> str:
         "threads": right,
         "seeds at once": right,
         "precision": left,
+        "engine": left,
     }
     anchors = {"accuracy": right, "parameters": right, "protocol": left, "source": left}
     claims = sorted(ANCHORS, key=lambda anchor: -anchor.accuracy)
@@ -234,7 +236,9 @@ def _machine(path: Path) -> list[str]:
     try:
         device = "" if told["device"] == "cpu" else f" ({told['device']})"
         numbers = [told["cores"], told["threads"], told.get("workers", 1)]
-        return [f"{told['processor']}{device}", *map(str, numbers), str(told["precision"])]
+        engine = ENGINES[told.get("engine", "torch")]  # earlier records had no choice
+        precision = str(told["precision"])
+        return [f"{told['processor']}{device}", *map(str, numbers), precision, engine]
     except KeyError as error:
         raise InputError(
             f"{path} has no {error}, expected processor, cores, threads, device and precision: "

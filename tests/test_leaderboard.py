@@ -138,6 +138,7 @@ def test_figures_are_those_of_the_record(study: Path) -> None:
     assert row["threads"] == str(told["threads"])
     assert row["seeds at once"] == str(told.get("workers", 1))
     assert row["precision"] == told["precision"]
+    assert row["engine"] == {"torch": "PyTorch", "c": "C"}[told.get("engine", "torch")]
 
 
 def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
@@ -162,7 +163,7 @@ def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
     shutil.copytree(copied / "2026-11-23-classic", new)
     (new / "README.md").unlink()
     rewrite(new / "config.json", muon_lr=0.03, device="cuda", precision="fp32")
-    rewrite(new / "environment.json", processor="NVIDIA A2", device="cuda", workers=1)
+    rewrite(new / "environment.json", processor="NVIDIA A2", device="cuda", workers=1, engine="c")
     lines = [
         {"seed": seed, "accuracy": accuracy, "wrong": 1, "wrong_indices": [7], **measured}
         for seed, (accuracy, measured) in enumerate(
@@ -188,7 +189,7 @@ def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
         "75.7",
     ]
     assert list(tables(page)[1][0].values())[1:] == [
-        *("2027-01-02", "9", "NVIDIA A2 (cuda)", "2", "1", "1", "bf16"),
+        *("2027-01-02", "9", "NVIDIA A2 (cuda)", "2", "1", "1", "bf16", "C"),
     ]
     assert "- mine/three seeds: `--recipe classic --muon-lr 0.03`\n" in page
 

@@ -30,7 +30,7 @@ def choose(config: TrainConfig, world: World = ALONE) -> Compute:
     except UnavailableError as reason:
         if config.engine == "c":
             raise InputError(
-                f"--engine c cannot be used: {reason}; or use --engine auto"
+                f"--engine c cannot be used: {reason}; with --engine auto, PyTorch trains"
             ) from reason
         return replace(compute, why_pytorch=str(reason))
 
