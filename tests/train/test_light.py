@@ -3,11 +3,11 @@ from math import comb
 import numpy as np
 import pytest
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 from torch import Tensor
 
 from tinydigits.train.config import Light
-from tinydigits.train.light import NONE, relight
+from tinydigits.train.light import NONE, numbers, relight
 
 ALL = Light(level=0.5, unevenness=0.4, contrast=0.6, blur=1, sharpening=2, noise=0.2, patches=2)
 
@@ -90,6 +90,18 @@ def test_lighter_stays_lighter_where_only_light_changes(images: Tensor) -> None:
     assert (after >= before - 1e-3).all()
 
 
+def test_random_numbers_are_uniform_and_independent() -> None:
+    rows = numbers(2000, Light(noise=0.1), 784, generator=generator())
+    assert rows is not None
+    assert rows.shape == (2000, 1 + 3 + 2 + 16 + 1 + 784)
+    assert rows.min() >= 0
+    assert rows.max() <= 1
+    assert stats.kstest(rows[:, :8].flatten().numpy(), "uniform").pvalue > 0.01
+    assert stats.kstest(rows[:2].flatten().numpy(), "uniform").pvalue > 0.01
+    correlations = np.corrcoef(rows[:, :9].numpy(), rowvar=False) - np.eye(9)
+    assert abs(correlations).max() < 0.1
+
+
 def mixed(pixels: np.ndarray, amount: float, axis: int) -> np.ndarray:
     """Blur along an axis with SciPy, the independent reference, and mix."""
     bell = np.array([comb(16, k) for k in range(17)]) / 2**16
@@ -101,13 +113,15 @@ def mixed(pixels: np.ndarray, amount: float, axis: int) -> np.ndarray:
 def test_focus_lies_between_scipys_blur_and_its_unsharp_mask(
     images: Tensor, blur: float, sharpening: float
 ) -> None:
-    focused = relight(images, Light(blur=blur, sharpening=sharpening), generator=generator())
-    sizes = 1 + 3 + 2 + 16 + 1 + 784
-    drawn = torch.rand(len(images), sizes, generator=generator())[:, 1:3]
+    strength = Light(blur=blur, sharpening=sharpening)
+    focused = relight(images, strength, generator=generator())
+    rows = numbers(len(images), strength, 784, generator=generator())
+    assert rows is not None
+    drawn = rows[:, 1:3]
     assert (drawn[:, 0] - drawn[:, 1]).abs().max() > 0.5
-    for image, result, numbers in zip(images, focused, drawn.tolist(), strict=True):
+    for image, result, amounts in zip(images, focused, drawn.tolist(), strict=True):
         expected = image.numpy()
-        for axis, number in enumerate(numbers):
+        for axis, number in enumerate(amounts):
             expected = mixed(expected, number * (blur + sharpening) - sharpening, axis)
         expected = expected.clip(0, 255)
         np.testing.assert_allclose(result.numpy(), 255 * expected / expected.max(), atol=0.02)

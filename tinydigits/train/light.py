@@ -47,11 +47,15 @@ def numbers(
     """Return the random numbers that light ``count`` images, a row each, from 0 to 1.
 
     They are for the choice of images, the filter, the patches, level and contrast, the field of
-    unevenness, the noise's amount and each pixel's noise. None at zero strength.
+    unevenness, the noise's amount and each pixel's noise. They have 16 bits: four are drawn at
+    once, in a fifth of the time that ``torch.rand`` takes. None at zero strength.
     """
     if strength == NONE:
         return None
-    return torch.rand(count, sum(_sizes(strength, pixels)), generator=generator)
+    each = sum(_sizes(strength, pixels))
+    fours = torch.empty(count, math.ceil(each / 4), dtype=torch.int64)
+    fours.random_(torch.iinfo(torch.int64).min, None, generator=generator)
+    return fours.view(torch.int16)[:, :each] / 2**16 + 0.5
 
 
 def _sizes(strength: Light, pixels: int) -> list[int]:
