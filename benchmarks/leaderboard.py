@@ -9,7 +9,6 @@ with the files of ``tinydigits study`` or of ``benchmarks/synthetic.py``.
 import argparse
 import json
 import os
-import re
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
@@ -145,7 +144,6 @@ def page(found: Sequence[Record], place: Path) -> str:
     }
     machines = {
         "record": left,
-        "date": left,
         "seconds": right,
         "processor": left,
         "cores": right,
@@ -273,19 +271,13 @@ def _accuracy_row(record: Record, place: Path) -> list[str]:
 
 def _machine_row(record: Record, place: Path) -> list[str]:
     seconds = f"{statistics.median(record.seconds):.0f}" if record.seconds else MISSING
-    return [_link(record, place), _dated(record.name)[0], seconds, *record.machine]
+    return [_link(record, place), seconds, *record.machine]
 
 
 def _link(record: Record, place: Path) -> str:
     readme = record.folder / "README.md"
     path = os.path.relpath(readme if readme.exists() else record.folder, place)
-    return f"[{_dated(record.name)[1]}]({quote(Path(path).as_posix())})"
-
-
-def _dated(name: str) -> tuple[str, str]:
-    """Return the date that a record's name begins with, and the rest of it."""
-    dated = re.fullmatch(r"(\d{4}-\d\d-\d\d)-(.+)", name)
-    return (dated[1], dated[2]) if dated else (MISSING, name)
+    return f"[{record.name}]({quote(Path(path).as_posix())})"
 
 
 def _recipe(record: Record) -> str:
@@ -302,7 +294,7 @@ def _differences(found: Iterable[Record]) -> str:
     for record in found:
         recipe, options = record.nearest_recipe
         flags = [f"--recipe {recipe}", *(_flag(*option) for option in options.items())]
-        line = f"- {_dated(record.name)[1]}: `{' '.join(flags)}`"
+        line = f"- {record.name}: `{' '.join(flags)}`"
         if record.tested_on != "mnist":
             line += f", trained and tested on {record.tested_on} digits: not an MNIST result"
         elif record.config.data != "mnist":

@@ -132,7 +132,6 @@ def test_figures_are_those_of_the_record(study: Path) -> None:
     assert row["seconds"] == (f"{np.median(seconds):.0f}" if seconds else "–")
 
     told = json.loads((folder / "environment.json").read_text())
-    assert row["date"] == study.parts[0][:10]
     assert row["processor"] == told["processor"]
     assert row["cores"] == str(told["cores"])
     assert row["threads"] == str(told["threads"])
@@ -152,10 +151,16 @@ def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
         "2026-11-23-fast/longer": "other options",
         "2026-11-23-robust": "`robust`",
         "2026-11-23-synthetic": "other options, synthetic digits",
+        "2026-11-26-best": "`best`",
+        "2026-11-26-best/fresh": "`best`",
+        "2026-11-26-classic": "`classic`",
+        "2026-11-26-fast": "`fast`",
+        "2026-11-26-fast/fresh": "`fast`",
+        "2026-11-26-robust": "`robust`",
     }
-    assert "- fast/longer: `--recipe fast --shares 0.42 0.08`\n" in PAGE
-    told = "- synthetic: `--recipe classic --val 0`, trained on synthetic digits, tested on MNIST\n"
-    assert told in PAGE
+    assert "- 2026-11-23-fast/longer: `--recipe fast --shares 0.42 0.08`\n" in PAGE
+    told = "`--recipe classic --val 0`, trained on synthetic digits, tested on MNIST"
+    assert f"- 2026-11-23-synthetic: {told}\n" in PAGE
 
 
 def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
@@ -179,7 +184,7 @@ def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
     (row,) = (row for row in tables(page)[0] if "mine" in row["record"])
     assert tables(page)[0][0] == row
     assert list(row.values()) == [
-        "[mine/three seeds](../records/2027-01-02-mine/three%20seeds)",
+        "[2027-01-02-mine/three seeds](../records/2027-01-02-mine/three%20seeds)",
         "other options",
         "3",
         "99.67",
@@ -189,9 +194,9 @@ def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
         "75.7",
     ]
     assert list(tables(page)[1][0].values())[1:] == [
-        *("2027-01-02", "9", "NVIDIA A2 (cuda)", "2", "1", "1", "bf16", "C"),
+        *("9", "NVIDIA A2 (cuda)", "2", "1", "1", "bf16", "C"),
     ]
-    assert "- mine/three seeds: `--recipe classic --muon-lr 0.03`\n" in page
+    assert "- 2027-01-02-mine/three seeds: `--recipe classic --muon-lr 0.03`\n" in page
 
 
 def test_one_seed_has_no_interval(copied: Path, written: Callable[[], str]) -> None:
@@ -206,10 +211,8 @@ def test_a_study_that_is_not_of_mnist_says_so(copied: Path, written: Callable[[]
     rewrite(config, dataset="synthetic", data="synthetic", warning="SYNTHETIC digits")
     page = written()
     assert row_of("2026-11-23-robust", page)["recipe"] == "`robust`, not MNIST"
-    told = (
-        "- robust: `--recipe robust`, trained and tested on synthetic digits: not an MNIST result"
-    )
-    assert f"{told}\n" in page
+    told = "`--recipe robust`, trained and tested on synthetic digits: not an MNIST result"
+    assert f"- 2026-11-23-robust: {told}\n" in page
 
 
 def half_written(folder: Path) -> None:

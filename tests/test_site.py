@@ -155,7 +155,7 @@ def test_a_browser_asks_no_other_host_and_a_phone_scrolls_one_way(
 def test_the_search_knows_pages_by_their_addresses(site: Path) -> None:
     index = (site / "searchindex.js").read_text()
     names = json.loads(index.removeprefix("Search.setIndex(").removesuffix(")"))["docnames"]
-    assert {"index", "guide/training", "tutorial", "records/2026-11-23-fast/README"} <= set(names)
+    assert {"index", "guide/training", "tutorial", "records/2026-11-26-fast/README"} <= set(names)
     assert all((site / f"{name}.html").is_file() for name in names)
 
 

@@ -20,7 +20,7 @@ from tinydigits.study import seed, workers
 from tinydigits.study.workers import Pool
 from tinydigits.terminal import plain_where_needed
 
-STUDIES = [f"{ROOT}/records/2026-11-23-{name}" for name in ("classic", "fast")]
+STUDIES = [f"{ROOT}/records/2026-11-26-{name}" for name in ("classic", "fast")]
 NAMES = [each.__name__.lower() for each in get_args(Command)]
 FORMS = [each.__name__.lower() for each in get_args(Export.__annotations__["form"].__origin__)]
 COMMANDS = [

@@ -1,11 +1,13 @@
 """Whole trainings with the engine: the same bits on any number of threads, and resumed."""
 
 import json
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from tinydigits.data.dataset import Dataset
 from tinydigits.net.model import Net
@@ -57,6 +59,26 @@ def test_the_number_of_threads_changes_no_bit(config: TrainConfig, drawn: Datase
         torch.set_num_threads(before)
     assert same(states[0].net, states[1].net)
     assert same(states[0].net, states[2].net)
+
+
+@pytest.mark.usefixtures("compiler")
+def test_pytorch_leaves_the_cores_to_the_engine_while_it_steps(drawn: Dataset) -> None:
+    during = list[int]()
+
+    def watched(batches: Iterable[Tensor]) -> Iterator[Tensor]:
+        for batch in batches:
+            during.append(torch.get_num_threads())
+            yield batch
+
+    before, digits = torch.get_num_threads(), split(drawn.train, CONFIG)
+    try:
+        torch.set_num_threads(2)
+        state = start(CONFIG, len(digits.train), choose(CONFIG))
+        for _ in fit(state, digits, CONFIG, progress=watched):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+    assert set(during) == {1}
 
 
 @pytest.mark.usefixtures("compiler")

@@ -62,8 +62,24 @@ def engine_steps(
         engine.update(settings_of(flat, optimizers), flat.gradient, flat.parameters)
         return losses, (logits.argmax(dim=1) == labels).sum()
 
-    yield take_step
+    with _pytorch_on_one_thread():
+        yield take_step
     flat.write_back(taken)
+
+
+@contextmanager
+def _pytorch_on_one_thread() -> Iterator[None]:
+    """Leave the cores to the engine's threads.
+
+    PyTorch's own threads spin for milliseconds after each parallel operation. With the ``robust``
+    recipe, which draws many random numbers, a step then took as long on two threads as on one.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def step_of(
