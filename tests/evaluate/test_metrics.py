@@ -10,12 +10,11 @@ from scipy.stats import binomtest
 from sklearn import metrics
 from torch import Tensor
 
-from tests.conftest import ROOT
 from tinydigits.data.mnist import DISPUTED_TEST_LABELS
 from tinydigits.evaluate.metrics import Report, report, wilson
 from tinydigits.net.inference import infer
 from tinydigits.net.model import Net, normalise
-from tinydigits.net.shipped import DEFAULT
+from tinydigits.net.shipped import NAMES, WEIGHTS
 
 
 def of_probabilities(*rows: list[float], labels: list[int]) -> Report:
@@ -214,12 +213,12 @@ def test_without_none_all_are_left_and_without_all_none_is() -> None:
         result.without([5])
 
 
-def test_disputed_labels_are_8_of_the_default_nets_42_mistakes() -> None:
-    mistakes = json.loads((ROOT / "tinydigits" / "net" / "weights" / f"{DEFAULT}.json").read_text())
+def test_the_shipped_nets_misread_many_of_the_15_disputed_labels() -> None:
     assert len(set(DISPUTED_TEST_LABELS)) == 15
     assert max(DISPUTED_TEST_LABELS) < 10_000
-    assert len(mistakes["wrong_indices"]) == 42
-    assert len(set(DISPUTED_TEST_LABELS) & set(mistakes["wrong_indices"])) == 8
+    for recipe in NAMES:
+        told = json.loads((WEIGHTS / f"{recipe}.json").read_text())
+        assert len(set(DISPUTED_TEST_LABELS) & set(told["wrong_indices"])) >= 5
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
