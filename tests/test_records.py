@@ -56,8 +56,8 @@ TIMING = {date: record(f"{date}-fast/timing.json") for date in (NOW, BEFORE)}
 STEP = record("2026-11-26-engine/result.json")
 TRAIN = record("2026-11-26-engine/train.json")  # of the README's first command
 PIPELINE = {date: record(f"{date}-pipeline/result.json") for date in (NOW, BEFORE)}
-SHIPPED = record(f"{NOW}-shipped/evaluation.json")
-EXPORTS = record(f"{NOW}-exports/result.json")
+SHIPPED = {date: record(f"{date}-shipped/evaluation.json") for date in (NOW, BEFORE)}
+EXPORTS = {date: record(f"{date}-exports/result.json") for date in (NOW, "2026-11-24")}
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -176,28 +176,30 @@ def synthetic_figures() -> list[str]:
     return [mean_with_interval(run["accuracy"] for run in SYNTHETIC)]
 
 
-def shipped_figures() -> list[str]:
-    low, high = SHIPPED["interval"]
-    undisputed = SHIPPED["total"] - 15
-    wrong = undisputed - round(SHIPPED["accuracy_undisputed"] * undisputed / 100)
+def shipped_figures(date: str = NOW) -> list[str]:
+    shipped = SHIPPED[date]
+    low, high = shipped["interval"]
+    undisputed = shipped["total"] - 15
+    wrong = undisputed - round(shipped["accuracy_undisputed"] * undisputed / 100)
     return [
-        f"{SHIPPED['wrong']} of {SHIPPED['total']:,}",
-        f"accuracy {SHIPPED['accuracy']:.2f} % (95 % interval {low:.2f}–{high:.2f} %)",
-        f"{SHIPPED['accuracy_undisputed']:.2f} % ({wrong} of {undisputed:,} wrong)",
-        f"{100 * SHIPPED['ece']:.2f} %",
-        f"{statistics.mean(SHIPPED['corruptions'].values()):.2f} %",
+        f"{shipped['wrong']} of {shipped['total']:,}",
+        f"accuracy {shipped['accuracy']:.2f} % (95 % interval {low:.2f}–{high:.2f} %)",
+        f"{shipped['accuracy_undisputed']:.2f} % ({wrong} of {undisputed:,} wrong)",
+        f"{100 * shipped['ece']:.2f} %",
+        f"{statistics.mean(shipped['corruptions'].values()):.2f} %",
     ]
 
 
 def shipped_rows() -> list[str]:
     """The tables of the evaluation and the line of the prediction, as the README shows them."""
+    shipped = SHIPPED[NOW]
     classes = [
         f"{label} {' '.join(map(str, counts))} {recall:.2f}"
         for label, (counts, recall) in enumerate(
-            zip(SHIPPED["confusion"], SHIPPED["recall"], strict=True)
+            zip(shipped["confusion"], shipped["recall"], strict=True)
         )
     ]
-    damages = [f"{kind} {accuracy:.2f} %" for kind, accuracy in SHIPPED["corruptions"].items()]
+    damages = [f"{kind} {accuracy:.2f} %" for kind, accuracy in shipped["corruptions"].items()]
     told = record(f"{NOW}-shipped/prediction.json")
     first, second, _ = told["top"]
     answer = (
@@ -207,17 +209,17 @@ def shipped_rows() -> list[str]:
     return [*classes, *damages, answer]
 
 
-def export_times(form: str) -> tuple[float, float]:
+def export_times(form: str, date: str = NOW) -> tuple[float, float]:
     """Microseconds per picture, one at a time and of a thousand together."""
-    alone, together = zip(*(each[form] for each in EXPORTS["rounds"]), strict=True)
+    alone, together = zip(*(each[form] for each in EXPORTS[date]["rounds"]), strict=True)
     return statistics.median(alone), statistics.median(together)
 
 
-def export_figures() -> list[str]:
+def export_figures(date: str = NOW) -> list[str]:
     """The parity table's rows."""
     rows = []
-    for form, told in EXPORTS["forms"].items():
-        alone, together = export_times(form)
+    for form, told in EXPORTS[date]["forms"].items():
+        alone, together = export_times(form, date)
         flash = f"{told['flash']:,}" if told["flash"] else "–"
         memory = told["memory"]
         ram = f"{memory:,} bytes" if memory < 1_000_000 else f"{memory / 1e6:.0f} MB"
@@ -225,11 +227,11 @@ def export_figures() -> list[str]:
             f"| {form} | {told['bytes']:,} | {flash} | {ram} | {told['accuracy']:.2f} % "
             f"| {told['differ']} | {alone:.0f} | {together:.0f} |"
         )
-    return [*rows, f"medians of {len(EXPORTS['rounds'])} rounds"]
+    return [*rows, f"medians of {len(EXPORTS[date]['rounds'])} rounds"]
 
 
-def export_ratio() -> str:
-    ratios = [each["C"][0] / each["ONNX"][0] for each in EXPORTS["rounds"]]
+def export_ratio(date: str) -> str:
+    ratios = [each["C"][0] / each["ONNX"][0] for each in EXPORTS[date]["rounds"]]
     return (
         f"C takes {statistics.median(ratios):.2f} times what onnxruntime takes (median of "
         f"{len(ratios)} rounds, {min(ratios):.2f} to {max(ratios):.2f})"
@@ -386,7 +388,7 @@ def test_pages_quote_nothing_else(text: str) -> None:
         *((f"{date}-pipeline", pipeline_figures(date)) for date in (NOW, BEFORE)),
         (f"{BEFORE}-fast", [mean_with_interval(LONGER.accuracies.values())]),
         (f"{BEFORE}-synthetic", synthetic_figures()),
-        (f"{NOW}-shipped", shipped_figures()),
+        *((f"{date}-shipped", shipped_figures(date)) for date in SHIPPED),
     ],
 )
 def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> None:
@@ -442,16 +444,28 @@ def test_the_default_net_is_the_surest_under_damage() -> None:
     assert max(means, key=means.__getitem__) == DEFAULT
 
 
-def test_bars_of_the_recipes_are_met() -> None:
-    studies = STUDIES[NOW]
-    means = {name: statistics.mean(study.accuracies.values()) for name, study in studies.items()}
+@pytest.mark.parametrize(("date", "ratio"), [(NOW, 45), (BEFORE, 18)])
+def test_bars_of_the_recipes_are_met(date: str, ratio: float) -> None:
+    values = {name: list(study.accuracies.values()) for name, study in STUDIES[date].items()}
+    means = {name: statistics.mean(each) for name, each in values.items()}
     assert means["fast"] >= 99.40
-    assert interval(list(studies["fast"].accuracies.values()))[0] > 99.38
-    assert TIMING[NOW]["ratio_median"] >= 45
-    assert statistics.median(TIMING[NOW]["seconds"]["fast"]) <= 3.5
-    assert interval(list(studies["best"].accuracies.values()))[1] > 99.65  # the mean is below
+    assert interval(values["fast"])[0] > 99.38
+    assert TIMING[date]["ratio_median"] >= ratio
     assert means["robust"] >= 99.50
-    assert damage("robust") >= 94
+    assert damage("robust", date) >= 94
+
+
+def test_the_bar_of_best_was_met_with_pytorch_and_is_missed_within_chance() -> None:
+    with_c, with_pytorch = (
+        list(STUDIES[date]["best"].accuracies.values()) for date in (NOW, BEFORE)
+    )
+    assert statistics.mean(with_pytorch) >= 99.65
+    assert statistics.mean(with_c) < 99.65 < interval(with_c)[1]
+    assert "therefore missed" in unwrapped((RECORDS / f"{NOW}-best" / "README.md").read_text())
+
+
+def test_the_fast_recipe_takes_seconds() -> None:
+    assert statistics.median(TIMING[NOW]["seconds"]["fast"]) <= 3.5
 
 
 def test_the_records_of_server_and_scaling_state_their_own_figures() -> None:
@@ -493,14 +507,16 @@ def test_the_record_of_the_engine_states_its_own_figures() -> None:
     assert STEP["environment"]["engine"] == TRAIN["environment"]["engine"] == "c"
 
 
-def test_the_record_of_the_exports_states_its_own_figures() -> None:
-    text = unwrapped((RECORDS / f"{NOW}-exports" / "README.md").read_text())
-    *rows, _ = export_figures()
-    assert all(figure in text for figure in [*rows, export_ratio()])
+@pytest.mark.parametrize("date", EXPORTS)
+def test_the_record_of_the_exports_states_its_own_figures(date: str) -> None:
+    text = unwrapped((RECORDS / f"{date}-exports" / "README.md").read_text())
+    *rows, _ = export_figures(date)
+    assert all(figure in text for figure in [*rows, export_ratio(date)])
 
 
-def test_bars_of_the_exports_are_met() -> None:
-    forms = EXPORTS["forms"]
+@pytest.mark.parametrize("date", EXPORTS)
+def test_bars_of_the_exports_are_met(date: str) -> None:
+    forms = EXPORTS[date]["forms"]
     assert forms["ONNX"]["bytes"] <= 60_000
     assert forms["ONNX int8"]["bytes"] <= 26_000
     assert forms["page"]["bytes"] <= 120_000
@@ -509,11 +525,11 @@ def test_bars_of_the_exports_are_met() -> None:
     assert all(forms[form]["differ"] == 0 for form in ("ONNX", "C", "page", "safetensors"))
     for form in ("ONNX int8", "C int8"):
         assert forms[form]["accuracy"] >= forms["PyTorch"]["accuracy"] - 0.05
-    assert export_times("C")[0] <= export_times("ONNX")[0]
+    assert export_times("C", date)[0] <= export_times("ONNX", date)[0]
 
 
 def test_readme_shows_the_sizes_of_the_record() -> None:
-    told = EXPORTS["forms"]["C int8"]
+    told = EXPORTS[NOW]["forms"]["C int8"]
     assert f"wrote digits.h ({told['bytes']:,} bytes)" in README
     assert f"{told['memory']:,} bytes of static memory" in README
     assert f"{told['flash']:,} bytes of code and constants" in README
@@ -532,21 +548,24 @@ def test_the_recorded_exports_are_those_of_today(real: tuple[Digits, Digits]) ->
         "C int8": c.in_integers(integers, source.sha256),
         "page": html.page(layers, source.name),
     }
-    sizes = {form: told["bytes"] for form, told in EXPORTS["forms"].items()}
+    sizes = {form: told["bytes"] for form, told in EXPORTS[NOW]["forms"].items()}
     assert {form: len(content) for form, content in today.items()} == sizes
 
 
 def test_the_quoted_evaluation_is_that_of_the_default_net() -> None:
     told = json.loads((WEIGHTS / f"{DEFAULT}.json").read_text())
-    assert (told["test_wrong"], told["test_total"]) == (SHIPPED["wrong"], SHIPPED["total"])
-    assert sum(map(sum, SHIPPED["confusion"])) == SHIPPED["total"]
-    right = sum(row[label] for label, row in enumerate(SHIPPED["confusion"]))
-    assert right == SHIPPED["total"] - SHIPPED["wrong"]
+    shipped = SHIPPED[NOW]
+    assert (told["test_wrong"], told["test_total"]) == (shipped["wrong"], shipped["total"])
+    for each in SHIPPED.values():
+        assert sum(map(sum, each["confusion"])) == each["total"]
+        right = sum(row[label] for label, row in enumerate(each["confusion"]))
+        assert right == each["total"] - each["wrong"]
 
 
-def test_bars_of_speed_and_memory_are_met() -> None:
-    assert statistics.median(PIPELINE[NOW]["ratios"]) >= 5.5
-    assert PIPELINE[NOW]["peak_megabytes"] <= 652
+@pytest.mark.parametrize(("date", "ratio", "most"), [(NOW, 5.5, 652), (BEFORE, 2, 699)])
+def test_bars_of_speed_and_memory_are_met(date: str, ratio: float, most: int) -> None:
+    assert statistics.median(PIPELINE[date]["ratios"]) >= ratio
+    assert PIPELINE[date]["peak_megabytes"] <= most
 
 
 def test_records_name_no_machines_paths() -> None:

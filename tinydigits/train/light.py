@@ -48,7 +48,7 @@ def numbers(
 
     They are for the choice of images, the filter, the patches, level and contrast, the field of
     unevenness, the noise's amount and each pixel's noise. They have 16 bits: four are drawn at
-    once, in a fifth of the time that ``torch.rand`` takes. None at zero strength.
+    once, in a quarter of the time that ``torch.rand`` takes. None at zero strength.
     """
     if strength == NONE:
         return None
