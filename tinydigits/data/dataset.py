@@ -1,4 +1,4 @@
-"""Digits in memory, and the choice between MNIST and synthetic digits."""
+"""Digits in memory: MNIST or synthetic digits, and digits drawn from people's strokes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from tinydigits.data import mnist, synthetic
-from tinydigits.data.sources import SYNTHETIC_WARNING, Source
+from tinydigits.data import mnist, synthetic, unipen
+from tinydigits.data.sources import MODEL, SYNTHETIC_WARNING, Source
+from tinydigits.data.written import sampler
 from tinydigits.errors import InputError
 
 SYNTHETIC_COUNTS = (60_000, 10_000)  # training and test digits, as many as in MNIST
+TRAIN_SEED, TEST_SEED, HANDS_SEED = 0, 1, 2  # of the sequences of drawn digits
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,12 @@ class Digits:
     def __getitem__(self, index: slice | Tensor) -> "Digits":
         return Digits(self.images[index], self.labels[index])
 
+    def __add__(self, others: "Digits") -> "Digits":
+        """Return these digits, followed by the others."""
+        return Digits(
+            torch.cat((self.images, others.images)), torch.cat((self.labels, others.labels))
+        )
+
     def to(self, device: torch.device) -> "Digits":
         """Return the same digits on ``device``."""
         return Digits(self.images.to(device), self.labels.to(device))
@@ -34,13 +42,14 @@ class Digits:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test digits from one source."""
+    """Training and test digits from one source, and hands: drawn digits to train on as well."""
 
     name: Literal["mnist", "synthetic"]
     train: Digits
     test: Digits
     origin: str
     """Human-readable origin: MNIST's folder, or the reason for using synthetic digits."""
+    hands: Digits
 
     @property
     def warning(self) -> str | None:
@@ -49,25 +58,42 @@ class Dataset:
 
 
 def load_dataset(
-    source: Source, directory: Path, *, synthetic_counts: tuple[int, int] = SYNTHETIC_COUNTS
+    source: Source,
+    directory: Path,
+    *,
+    synthetic_counts: tuple[int, int] = SYNTHETIC_COUNTS,
+    hands: int = 0,
+    strokes: str = MODEL,
 ) -> Dataset:
     """Return verified MNIST digits from ``directory``, or synthetic digits.
 
     Missing MNIST files are downloaded. ``auto`` falls back to synthetic digits if that fails.
-    ``synthetic_counts`` is the number of synthetic training and test digits.
+    ``synthetic_counts`` is the number of synthetic training and test digits, ``hands`` that of
+    drawn digits to add, and ``strokes`` what these are drawn from, as in ``TrainConfig``.
 
     Raises:
-        InputError: an MNIST file is damaged (for ``mnist`` and ``auto``), or MNIST is unavailable
-            (for ``mnist`` only).
+        InputError: an MNIST file is damaged (for ``mnist`` and ``auto``), MNIST is unavailable
+            (for ``mnist`` only), or ``strokes`` cannot be used.
     """
+    drawn = draw_hands(hands, strokes)
     if source == "synthetic":
-        return _synthetic("requested", *synthetic_counts)
+        return _synthetic("requested", *synthetic_counts, drawn)
     try:
-        return _mnist(directory)
+        return _mnist(directory, drawn)
     except mnist.UnavailableError as error:
         if source == "mnist":
             raise InputError(f"{error}, or use --data synthetic") from error
-        return _synthetic(str(error), *synthetic_counts)
+        return _synthetic(str(error), *synthetic_counts, drawn)
+
+
+def draw_hands(count: int, strokes: str = MODEL) -> Digits:
+    """Return digits drawn from the model of shapes, or from a UNIPEN file or folder of them.
+
+    Raises:
+        InputError: the files are broken, or a digit is missing in them.
+    """
+    paths = None if strokes == MODEL else sampler(unipen.read(Path(strokes)))
+    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=paths))
 
 
 def mnist_part(part: mnist.Part, directory: Path) -> Digits:
@@ -82,15 +108,15 @@ def mnist_part(part: mnist.Part, directory: Path) -> Digits:
         raise InputError(str(error)) from error
 
 
-def _mnist(directory: Path) -> Dataset:
+def _mnist(directory: Path, hands: Digits) -> Dataset:
     train, test = (digits(*mnist.load(part, directory)) for part in mnist.PARTS)
-    return Dataset("mnist", train, test, origin=str(directory))
+    return Dataset("mnist", train, test, origin=str(directory), hands=hands)
 
 
-def _synthetic(reason: str, train_count: int, test_count: int) -> Dataset:
-    train = digits(*synthetic.draw(train_count, seed=0))
-    test = digits(*synthetic.draw(test_count, seed=1))
-    return Dataset("synthetic", train, test, origin=reason)
+def _synthetic(reason: str, train_count: int, test_count: int, hands: Digits) -> Dataset:
+    train = digits(*synthetic.draw(train_count, seed=TRAIN_SEED))
+    test = digits(*synthetic.draw(test_count, seed=TEST_SEED))
+    return Dataset("synthetic", train, test, origin=reason, hands=hands)
 
 
 def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:

@@ -1,4 +1,4 @@
-"""Sources of digits: the values of ``--data`` and ``--data-dir``, and the synthetic-data warning.
+"""Sources of digits: values of ``--data``, ``--data-dir`` and ``--strokes``, and a warning.
 
 Nothing here needs PyTorch, so ``--help`` appears at once.
 """
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 Source = Literal["auto", "mnist", "synthetic"]
+MODEL = "model"  # the value of --strokes that stands for the package's model of shapes
 
 SYNTHETIC_WARNING = "SYNTHETIC digits, drawn by a program: these are not MNIST results"
 

@@ -136,13 +136,13 @@ def _record(recording: Recording, file: Path, inside: tuple[Path, ...]) -> None:
 
 def _statements(file: Path) -> Iterator[Statement]:
     text = read_bytes(file).decode("latin-1")  # free text was written in many countries
-    starts = list(_KEYWORD.finditer(text))
-    ends = [start.start() for start in starts[1:]] + [len(text)]
+    keywords = list(_KEYWORD.finditer(text))
+    ends = [keyword.start() for keyword in keywords][1:] + [len(text)]
     line, counted = 1, 0
-    for start, end in zip(starts, ends, strict=True):
-        line += text.count("\n", counted, start.start(1))
-        counted = start.start(1)
-        yield Statement(start[1], text[start.end() : end], file, line)
+    for keyword, end in zip(keywords, ends, strict=False):  # an empty file has an end, too
+        line += text.count("\n", counted, keyword.start(1))
+        counted = keyword.start(1)
+        yield Statement(keyword[1], text[keyword.end() : end], file, line)
 
 
 def _check_version(statement: Statement) -> None:

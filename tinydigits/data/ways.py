@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 WAYS = 40  # of a label, in proportion to how often each number of strokes occurs
 STROKES = 3  # at most: one digit in two thousand has more
 VARIATIONS = 16  # of a way
-FEWEST = 8  # digits of a way; groups with fewer are left out
+FEWEST = 6  # digits of a way; groups with fewer are left out
 EVENING = 0.7  # power of the shares: rare ways are drawn more often than they are written
 ROUNDS = 15  # of k-means
 SAMPLES = 64  # points along a stroke, to which its series is fitted by least squares
@@ -62,14 +62,14 @@ def learn(digits: Iterable[Written], *, seed: int = 0) -> Shapes:
     of_label = defaultdict(list)
     for digit in digits:
         of_label[digit.label].append(digit)
-    return _joined([way for label in range(CLASSES) for way in _of_label(of_label[label], rng)])
+    return _joined([way for label in range(CLASSES) for way in _of_label(label, of_label[label], rng)])
 
 
-def _of_label(digits: Sequence[Written], rng: np.random.Generator) -> list[Way]:
+def _of_label(label: int, digits: Sequence[Written], rng: np.random.Generator) -> list[Way]:
     """Return the ways of writing a label's digits; their shares add up to 1."""
     groups = list(_groups(digits))
     if not groups:
-        raise ValueError(f"{len(digits)} digits of a label are too few to learn its shapes from")
+        raise ValueError(f"{len(digits)} digits of {label} are too few to learn its shapes from")
     total = sum(group.weight.sum() for group in groups)
     ways = []
     for group in groups:

@@ -48,8 +48,8 @@ def study(
     """
     compute = choose(config)
     data_dir = data_dir.absolute()  # a cluster's workers run in other folders
-    dataset = dataset_of(config.data, data_dir)
-    split(dataset.train, config)  # options that do not fit fail before anything is written
+    dataset = dataset_of(config.data, data_dir, config.hands, config.strokes)
+    split(dataset, config)  # options that do not fit fail before anything is written
     config = _settled(config, dataset, compute)
     warn(dataset.warning)
     if _missing(seeds, ledger.earlier_runs(out, config, damage)):

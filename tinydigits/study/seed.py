@@ -32,8 +32,8 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
     # The random state is one per process: two threads would draw from each other's streams.
     with _ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        dataset = dataset_of(config.data, data_dir)
-        digits = split(dataset.train, config)
+        dataset = dataset_of(config.data, data_dir, config.hands, config.strokes)
+        digits = split(dataset, config)
         state = start(config, len(digits.train), choose(config))
         list(fit(state, digits, config))
         # On the CPU, in the memory layout of a loaded checkpoint: the figures are those of `train`.
@@ -52,16 +52,16 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
 
 
 @lru_cache(maxsize=1)
-def dataset_of(source: Source, data_dir: Path) -> Dataset:
-    """Return a source's digits, loaded once per process.
+def dataset_of(source: Source, data_dir: Path, hands: int, strokes: str) -> Dataset:
+    """Return a source's digits and hands, loaded once per process.
 
     Raises:
         InputError: they are damaged, or are missing and cannot be downloaded.
     """
-    return load_dataset(source, data_dir)
+    return load_dataset(source, data_dir, hands=hands, strokes=strokes)
 
 
 @lru_cache(maxsize=1)
 def _damaged_test(source: Source, data_dir: Path) -> list[tuple[str, Digits]]:
     """Return the test digits under each kind of damage, computed once per process."""
-    return list(damaged(dataset_of(source, data_dir).test))
+    return list(damaged(load_dataset(source, data_dir).test))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from tinydigits.data.dataset import Digits
+from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.errors import InputError
 from tinydigits.seeds import derive
 from tinydigits.train.config import TrainConfig
@@ -20,18 +20,20 @@ class Split:
     validation: Digits
 
 
-def split(digits: Digits, config: TrainConfig) -> Split:
-    """Return the training digits and the ``config.val`` validation digits held out.
+def split(dataset: Dataset, config: TrainConfig) -> Split:
+    """Return the training digits, hands included, and ``config.val`` validation digits held out.
 
     Raises:
         InputError: no digit is left to train on, or fewer than a batch.
     """
-    if config.val >= len(digits):
+    found = len(dataset.train)
+    if config.val >= found:
         raise InputError(
-            f"--val {config.val} leaves no digit to train on: expected fewer than {len(digits)}"
+            f"--val {config.val} leaves no digit to train on: expected fewer than {found}"
         )
-    check_batch_size(config, len(digits) - config.val)
-    return Split(*hold_out(digits, config.val))
+    check_batch_size(config, found - config.val + len(dataset.hands))
+    train, validation = hold_out(dataset.train, config.val)
+    return Split(train + dataset.hands, validation)
 
 
 def check_batch_size(config: TrainConfig, digits: int) -> None:

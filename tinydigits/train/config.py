@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tinydigits.data.sources import Source
+from tinydigits.data.sources import MODEL, Source
 from tinydigits.errors import InputError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -123,6 +123,11 @@ class TrainConfig:
     """Training digits held out to choose the best epoch; 0 trains on all digits."""
     data: Source = "auto"
     """Digits to use; auto falls back to synthetic digits if MNIST cannot be found or downloaded."""
+    hands: int = 0
+    """Digits drawn as people everywhere write them, to train on as well."""
+    strokes: str = MODEL
+    """What hands are drawn from: the package's model of shapes, or UNIPEN files of pen strokes;
+    give a file or a folder."""
     device: Device = "auto"
     """Device to train on; auto prefers cuda, then mps, then cpu."""
     precision: Precision = "auto"
@@ -161,6 +166,7 @@ class TrainConfig:
         )
         _require(_positive(self.muon_lr), "muon-lr", self.muon_lr, "above 0, such as 0.04")
         _require(self.val >= 0, "val", self.val, "at least 0")
+        _require(self.hands >= 0, "hands", self.hands, "at least 0")
         _require(self.still_epochs >= 0, "still-epochs", self.still_epochs, "at least 0")
         _require(
             len(self.shares) > 0 and all(0 < share <= 1 for share in self.shares),

@@ -65,7 +65,7 @@ def try_out(config: TrainConfig, *, data_dir: Path, out: Path, log_dir: Path | N
         sample, once = _one_batch(dataset, config)
         with world.refuse_once():
             # Refuses what the whole run would: options that do not fit all digits and processes.
-            _begin(split(dataset.train, config), config, compute, world)
+            _begin(split(dataset, config), config, compute, world)
             if not world.is_first:
                 follow(sample, once, compute, world)
                 return
@@ -78,7 +78,8 @@ def _prepared(
     config: TrainConfig, data_dir: Path, world: World
 ) -> tuple[hardware.Compute, Dataset]:
     compute = choose(config, world)
-    return compute, world.one_after_the_first(lambda: load_dataset(config.data, data_dir))
+    load = partial(load_dataset, hands=config.hands, strokes=config.strokes)
+    return compute, world.one_after_the_first(lambda: load(config.data, data_dir))
 
 
 def _one_batch(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, TrainConfig]:
@@ -88,7 +89,12 @@ def _one_batch(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, TrainCon
     """
     size = config.batch_size
     held_out = min(size, config.val)
-    few = replace(dataset, train=dataset.train[: size + held_out], test=dataset.test[:size])
+    few = replace(
+        dataset,
+        train=dataset.train[: size + held_out],
+        test=dataset.test[:size],
+        hands=dataset.hands[:0],
+    )
     return few, replace(config, epochs=1, val=held_out, still_epochs=0)
 
 
@@ -107,7 +113,7 @@ def train_on(
     Raises:
         InputError: as for ``train``.
     """
-    digits = split(dataset.train, config)
+    digits = split(dataset, config)
     origin = Origin(config, dataset.name, dataset.warning)
     earlier = checkpoint.last(out, origin) if resume else None
     state = _begin(digits, config, compute, world, earlier)
@@ -202,7 +208,7 @@ def _kept(
 
 def follow(dataset: Dataset, config: TrainConfig, compute: hardware.Compute, world: World) -> None:
     """Train as one of the other processes; the first process sends the state to resume from."""
-    digits = split(dataset.train, config)
+    digits = split(dataset, config)
     state = _begin(digits, config, compute, world)
     for _ in fit(state, digits, config, world=world):
         pass
@@ -229,9 +235,11 @@ def _announce(dataset: Dataset, digits: Split, state: State, world: World) -> No
     print(_engine(state.compute, world))
     warn(dataset.warning)
     print(
-        f"{dataset.name}: {len(digits.train):,} digits to train on, {len(digits.validation):,} "
-        f"held out, {len(dataset.test):,} to test ({dataset.origin})"
+        f"{dataset.name}: {len(digits.train) - len(dataset.hands):,} digits to train on, "
+        f"{len(digits.validation):,} held out, {len(dataset.test):,} to test ({dataset.origin})"
     )
+    if len(dataset.hands):
+        print(f"hands: {len(dataset.hands):,} drawn digits to train on as well")
     print(f"net: {parameter_count(state.net):,} parameters", flush=True)
 
 
