@@ -1,6 +1,6 @@
 """Learn the package's model of shapes from people's pen strokes.
 
-    python benchmarks/shapes.py <folder or UNIPEN file> --out tinydigits/data/shapes.npz
+python benchmarks/shapes.py <folder or UNIPEN file> --out tinydigits/data/shapes.npz
 """
 
 import argparse

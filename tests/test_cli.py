@@ -18,8 +18,8 @@ from tinydigits.net.model import Net
 @pytest.fixture(autouse=True)
 def _offline_few_digits_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
-    few = {"synthetic_counts": (600, 200)}
-    monkeypatch.setattr(dataset.load_dataset, "__kwdefaults__", few)
+    assert dataset.load_dataset.__kwdefaults__
+    monkeypatch.setitem(dataset.load_dataset.__kwdefaults__, "synthetic_counts", (600, 200))
     monkeypatch.delenv("TINYDIGITS_DATA", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -187,7 +187,7 @@ TRAIN_FEW = """
 import sys
 from tinydigits.cli import main
 from tinydigits.data.dataset import load_dataset
-load_dataset.__kwdefaults__ = {"synthetic_counts": (600, 200)}
+load_dataset.__kwdefaults__["synthetic_counts"] = (600, 200)
 sys.exit(main(["train", "--data", "synthetic", "--val", "0", "--out", sys.argv[1]]))
 """
 

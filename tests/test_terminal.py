@@ -67,7 +67,8 @@ def _one_thread(*_: object) -> Iterator[Pool]:
 
 @pytest.fixture
 def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(dataset.load_dataset, "__kwdefaults__", {"synthetic_counts": (600, 200)})
+    assert dataset.load_dataset.__kwdefaults__
+    monkeypatch.setitem(dataset.load_dataset.__kwdefaults__, "synthetic_counts", (600, 200))
     monkeypatch.setattr(dataset, "SYNTHETIC_COUNTS", (600, 200))
     monkeypatch.setattr("tinydigits.data.mnist.MIRRORS", ("http://127.0.0.1:9/",))
     monkeypatch.setattr("tinydigits.export.parity.BROWSERS", ())

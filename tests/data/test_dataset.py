@@ -11,8 +11,8 @@ from tinydigits.errors import InputError
 @pytest.fixture(autouse=True)
 def _offline_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mnist, "MIRRORS", ("http://127.0.0.1:9/",))
-    few = {"synthetic_counts": (30, 20)}
-    monkeypatch.setattr(load_dataset, "__kwdefaults__", few)
+    assert load_dataset.__kwdefaults__
+    monkeypatch.setitem(load_dataset.__kwdefaults__, "synthetic_counts", (30, 20))
 
 
 def test_auto_falls_back_to_synthetic_digits_and_says_so(tmp_path: Path) -> None:
@@ -46,3 +46,29 @@ def test_synthetic_needs_no_folder_and_its_parts_differ() -> None:
     drawn, labels = synthetic.draw(30, seed=0)
     assert torch.equal(data.train.images, torch.from_numpy(drawn))
     assert torch.equal(data.train.labels, torch.from_numpy(labels))
+
+
+def test_hands_are_drawn_beside_any_source(mnist_folder: Path) -> None:
+    data = load_dataset("mnist", mnist_folder, hands=70)
+    assert (len(data.train), len(data.hands)) == (60_000, 70)
+    assert torch.equal(data.hands.images, load_dataset("synthetic", Path(), hands=70).hands.images)
+    assert not torch.equal(data.hands.images[:30], load_dataset("synthetic", Path()).train.images)
+    assert len(load_dataset("synthetic", Path()).hands) == 0
+
+
+def test_hands_are_drawn_from_given_strokes(tmp_path: Path) -> None:
+    lines = [".PEN_DOWN\n0 100\n0 50\n0 0\n.PEN_UP"]
+    for label in range(10):
+        # A horizontal line stands for every digit but 1.
+        lines.append(f'.SEGMENT DIGIT {0 if label == 1 else label + 1} ? "{label}"')
+        lines.append(".PEN_DOWN\n0 0\n50 0\n100 0\n.PEN_UP")
+    strokes = tmp_path / "lines.tra"
+    strokes.write_text("\n".join(lines))
+    hands = load_dataset("synthetic", Path(), hands=200, strokes=str(strokes)).hands
+    height, width = (hands.images.amax(axis).gt(0).sum(1) for axis in (2, 1))
+    assert torch.equal(height > width, hands.labels == 1)
+
+
+def test_strokes_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        load_dataset("synthetic", Path(), hands=1, strokes=str(tmp_path / "none.dat"))

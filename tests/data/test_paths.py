@@ -20,7 +20,7 @@ def test_a_dot_becomes_many_equal_points() -> None:
 
 
 def test_strokes_fill_the_unit_box_together() -> None:
-    first, second = in_unit_box([CORNER, CORNER + (0, 5)])
+    first, second = in_unit_box([CORNER, CORNER + np.array((0, 5))])
     assert first.min(axis=0).tolist() == [-0.25, -0.5]
     assert second.max(axis=0).tolist() == [0.25, 0.5]
 
@@ -54,4 +54,6 @@ def test_a_path_goes_through_the_strokes_in_order() -> None:
     path = path_of([CORNER * 40, CORNER[:2] * 40 + (0, 80)])
     assert path.points.shape == (1, POSITIONS, 2)
     assert path.stroke[0].tolist() == [0] * 41 + [1] * 31
-    assert np.allclose(path.points[0, [0, 40, 41, 71]], [(-0.5, -1 / 3), (0.5, 0), (-0.5, 1 / 3), (0.5, 1 / 3)])
+    assert np.allclose(
+        path.points[0, [0, 40, 41, 71]], [(-0.5, -1 / 3), (0.5, 0), (-0.5, 1 / 3), (0.5, 1 / 3)]
+    )

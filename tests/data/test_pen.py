@@ -32,10 +32,11 @@ MIDDLE = slice(9, 19)  # ten rows, away from the ends
 
 def widths(images: Floats) -> Floats:
     """The ink across a leaning stroke, (N,), in pixels."""
-    return images[:, MIDDLE].sum(axis=2).mean(axis=1) / np.hypot(1, 0.1)
+    across: Floats = images[:, MIDDLE].sum(axis=2).mean(axis=1) / np.hypot(1, 0.1)
+    return across
 
 
-@pytest.mark.parametrize("width", [0.8, 1.2, 2.0, 2.9, 3.6, 5.0])
+@pytest.mark.parametrize("width", [0.8, 1.2, 2.0, 2.9, 3.6, 4.8])
 def test_a_stroke_has_exactly_its_width_of_ink(width: float) -> None:
     assert widths(drawn(LEANING, Pen(width=width))) == pytest.approx(width, rel=0.02)
 
@@ -54,15 +55,15 @@ def test_thin_strokes_are_grey_and_thick_ones_black() -> None:
 
 
 def test_a_dot_is_a_disc() -> None:
-    image = drawn(line((0, 0), (0, 0)), Pen(width=5))[0]
+    image = drawn(line((0, 0), (0, 0)), Pen(width=4))[0]
     y, x = np.mgrid[:28, :28]
     mass = image.sum()
     distance = np.hypot(
         y - image.sum(axis=1) @ np.arange(28) / mass, x - image.sum(axis=0) @ np.arange(28) / mass
     )
-    assert mass == pytest.approx(np.pi * 2.5**2, rel=0.03)
-    assert (image[distance < 1.9] == 1).all()
-    assert (image[distance > 3.1] == 0).all()
+    assert mass == pytest.approx(np.pi * 2**2, rel=0.03)
+    assert (image[distance < 1.4] == 1).all()
+    assert (image[distance > 2.6] == 0).all()
 
 
 def test_every_digit_lies_in_mnists_frame() -> None:
@@ -129,7 +130,7 @@ def test_a_rough_pen_frays_the_edge() -> None:
 def test_ink_fades_by_the_largest_share_at_most() -> None:
     peaks = drawn(repeated(STEM, 500), Pen(width=3, fading=0.6))[:, MIDDLE].max(axis=2)
     assert peaks.min() == pytest.approx(0.4, abs=0.03)
-    assert peaks.max() > 0.98
+    assert (peaks.min(axis=1) == 1).mean() == pytest.approx(0.5, abs=0.05)
 
 
 def test_equal_pens_draw_equal_digits() -> None:

@@ -69,7 +69,7 @@ def test_no_label_is_drawn_as_another() -> None:
     assert points[:, :, 0] == pytest.approx(labels[:, None].repeat(POSITIONS, 1), abs=1e-4)
 
 
-def test_packing_rounds_to_the_step(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+def test_packing_rounds_to_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
     original = learned()
     file = io.BytesIO(packed(original))
     monkeypatch.setattr(shapes, "FILE", file)

@@ -49,7 +49,7 @@ PAD = """.VERSION 1.0
 .Y_POINTS_PER_MM   4.0
 .COORD T Y X P
 """
-MOVEMENTS = """.COMMENT  movements between strokes are recorded, and count: .SEGMENT CHARACTER 9 OK "9"
+MOVEMENTS = """.COMMENT  movements between strokes count, too: .SEGMENT CHARACTER 9 OK "9"
 .WRITER_ID jane
 .PEN_UP
 0 1 2 0

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from tinydigits.data import ways
-from tinydigits.data.shapes import sample
+from tinydigits.data.shapes import Shapes, sample
 from tinydigits.data.ways import learn
 from tinydigits.data.written import Written
 
@@ -31,11 +30,11 @@ def strokes(number: int, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def learned() -> ways.Shapes:
+def learned() -> Shapes:
     return learn(digits(np.random.default_rng(0)))
 
 
-def test_each_way_of_writing_is_found(learned: ways.Shapes) -> None:
+def test_each_way_of_writing_is_found(learned: Shapes) -> None:
     of_three = learned.label == 3
     counts = (learned.positions[of_three] > 0).sum(axis=1)
     assert set(counts.tolist()) == {1, 2}
@@ -44,7 +43,7 @@ def test_each_way_of_writing_is_found(learned: ways.Shapes) -> None:
     assert (width[counts == 1] < 0.02).any()
 
 
-def test_digits_drawn_from_what_was_learned_look_like_the_originals(learned: ways.Shapes) -> None:
+def test_digits_drawn_from_what_was_learned_look_like_the_originals(learned: Shapes) -> None:
     paths = sample(learned, np.full(600, 3), np.random.default_rng(0))
     two = paths.stroke.max(axis=1) == 1
     wide = np.ptp(paths.points[:, :, 0], axis=1) > 0.6
@@ -55,7 +54,7 @@ def test_digits_drawn_from_what_was_learned_look_like_the_originals(learned: way
     assert (two | wide | thin).all()
 
 
-def test_order_and_direction_of_strokes_do_not_matter(learned: ways.Shapes) -> None:
+def test_order_and_direction_of_strokes_do_not_matter(learned: Shapes) -> None:
     """Otherwise the mean of stems written up and down would be a dot."""
     height = np.abs(learned.mean[:, :, 1, 1]).max(axis=1)
     assert height.min() > 0.3
@@ -72,7 +71,7 @@ def test_a_prolific_writer_does_not_outweigh_the_others() -> None:
     assert (np.ptp(paths.points[:, :, 0], axis=1) > 0.7).mean() < 0.75
 
 
-def test_same_digits_and_seed_give_the_same_model(learned: ways.Shapes) -> None:
+def test_same_digits_and_seed_give_the_same_model(learned: Shapes) -> None:
     again = learn(digits(np.random.default_rng(0)))
     assert np.array_equal(again.mean, learned.mean)
     assert np.array_equal(again.share, learned.share)

@@ -51,7 +51,7 @@ def no_pool() -> Iterator[Pool]:
 
 @pytest.fixture(autouse=True)
 def _few_digits(drawn: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(seed, "load_dataset", lambda *_: drawn)
+    monkeypatch.setattr(seed, "load_dataset", lambda *_, **__: drawn)
     for kept in (seed.dataset_of, seed._damaged_test):
         kept.cache_clear()
     yield
@@ -220,7 +220,7 @@ def test_digits_are_not_mixed(
 ) -> None:
     run_study(tmp_path, [0], config=replace(CONFIG, data="auto"))
     seed.dataset_of.cache_clear()
-    monkeypatch.setattr(seed, "load_dataset", lambda *_: replace(drawn, name="mnist"))
+    monkeypatch.setattr(seed, "load_dataset", lambda *_, **__: replace(drawn, name="mnist"))
     with pytest.raises(InputError, match="a study with --data synthetic, not --data mnist"):
         run_study(tmp_path, [0, 1], config=replace(CONFIG, data="auto"))
     assert seeds_in(tmp_path) == [0]
@@ -311,7 +311,7 @@ import os, sys, threading
 from dataclasses import replace
 from tinydigits.data import dataset
 
-dataset.load_dataset.__kwdefaults__ = {"synthetic_counts": (600, 200)}
+dataset.load_dataset.__kwdefaults__["synthetic_counts"] = (600, 200)
 whole = dataset._mnist
 
 def few(folder):
@@ -338,7 +338,7 @@ if __name__ == "__main__":
     from tinydigits import cli
     from tinydigits.study import command as study
     from tinydigits.data.dataset import load_dataset
-    load_dataset.__kwdefaults__ = {"synthetic_counts": (600, 200)}
+    load_dataset.__kwdefaults__["synthetic_counts"] = (600, 200)
     study.run_seed = run_seed
     sys.exit(cli.main(sys.argv[1:]))
 """
@@ -401,9 +401,9 @@ def test_processes_give_what_threads_give_on_mnist(
     assert ledger.read(out).dataset == "mnist"
     train, test = real
     seed.dataset_of.cache_clear()
-    digits = Dataset("mnist", train[:600], test[:200], origin="")
+    digits = Dataset("mnist", train[:600], test[:200], origin="", hands=train[:0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seed, "load_dataset", lambda *_: digits)
+        patch.setattr(seed, "load_dataset", lambda *_, **__: digits)
         run_study(tmp_path / "threads", [0, 1], config=replace(CONFIG, data="mnist"))
     assert answers(out) == answers(tmp_path / "threads")
 

@@ -1,7 +1,10 @@
+import pytest
 import torch
 
-from tinydigits.data.dataset import Digits
-from tinydigits.train.batches import hold_out, order
+from tinydigits.data.dataset import Dataset, Digits
+from tinydigits.errors import InputError
+from tinydigits.train.batches import hold_out, order, split
+from tinydigits.train.config import TrainConfig
 
 
 def test_every_digit_is_visited_once() -> None:
@@ -43,3 +46,18 @@ def test_holding_out_none_keeps_the_set_as_it_is() -> None:
     train, held_out = hold_out(numbered(100), 0)
     assert train.labels.tolist() == list(range(100))
     assert len(held_out) == 0
+
+
+def test_hands_are_trained_on_and_never_held_out() -> None:
+    dataset = Dataset("mnist", numbered(100), numbered(1), origin="", hands=numbered(250)[100:])
+    parts = split(dataset, TrainConfig(val=30, batch_size=10))
+    assert (len(parts.train), len(parts.validation)) == (220, 30)
+    assert parts.train.labels[70:].tolist() == list(range(100, 250))
+    assert parts.validation.labels.max() < 100
+
+
+def test_a_batch_may_be_as_large_as_all_digits_with_the_hands() -> None:
+    dataset = Dataset("mnist", numbered(100), numbered(1), origin="", hands=numbered(50))
+    assert len(split(dataset, TrainConfig(val=30, batch_size=120)).train) == 120
+    with pytest.raises(InputError, match=r"--batch-size 121 exceeds .* expected at most 120"):
+        split(dataset, TrainConfig(val=30, batch_size=121))

@@ -65,7 +65,7 @@ with distributed.join() as world:
         return mine
 
     training._steps, distributed.World.share = watched_steps, watched_share
-    parts = split(digits.train, config)
+    parts = split(digits, config)
     state = training.start(config, len(parts.train), choose(config, world), world=world)
     history = [asdict(result) for result in training.fit(state, parts, config, world=world)]
     seen = {"losses": losses, "shares": shares, "history": history}
@@ -91,7 +91,7 @@ def dying(*arguments, **options):
 
 if sys.argv[2] == "die" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     run.fit = dying
-run.load_dataset = lambda *_: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+run.load_dataset = lambda *_, **__: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 config = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
 run.train(config, data_dir=Path(), out=Path(sys.argv[1]), resume=False)
 """
@@ -105,7 +105,7 @@ from tinydigits.errors import exit_code
 from tinydigits.train import run
 from tinydigits.train.config import TrainConfig
 
-run.load_dataset = lambda *_: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+run.load_dataset = lambda *_, **__: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 config = TrainConfig(batch_size=int(sys.argv[2]), val=100, data="synthetic", device="cpu")
 sys.exit(exit_code(lambda: run.try_out(config, data_dir=Path(), out=Path(sys.argv[1]))))
 """

@@ -160,7 +160,7 @@ def test_options_that_do_not_fit_the_digits_are_refused_before_anything_is_writt
 @pytest.fixture
 def few(drawn: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """600 digits instead of 60,000."""
-    monkeypatch.setattr(run, "load_dataset", lambda *_: drawn)
+    monkeypatch.setattr(run, "load_dataset", lambda *_, **__: drawn)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def length(stroke: Points) -> float:
 
 
 def evenly(stroke: Points, count: int) -> Points:
-    """Return ``count`` points (count, 2), evenly spaced along a stroke from its start to its end."""
+    """Return points (count, 2), evenly spaced along a stroke from its start to its end."""
     steps = np.linalg.norm(np.diff(stroke, axis=0), axis=1)
     place = np.concatenate(([0.0], np.cumsum(steps)))
     wanted = np.linspace(0, place[-1], count)
@@ -57,10 +57,11 @@ def shares(lengths: Sequence[float] | Points, count: int) -> IntArray:
     weights = np.asarray(lengths, np.float64) + 1e-9
     # Two for each stroke; the rest by largest remainder.
     ideal = weights / weights.sum() * (count - 2 * len(weights))
-    given = np.floor(ideal).astype(np.int64)
+    given: IntArray = np.floor(ideal).astype(np.int64)
     largest = np.argsort(given - ideal, kind="stable")[: count - 2 * len(weights) - given.sum()]
     given[largest] += 1
-    return given + 2
+    given += 2
+    return given
 
 
 def path_of(strokes: Sequence[Points]) -> Paths:
@@ -76,4 +77,3 @@ def path_of(strokes: Sequence[Points]) -> Paths:
         np.concatenate(points)[None].astype(np.float32),
         np.repeat(np.arange(len(strokes)), counts)[None],
     )
-

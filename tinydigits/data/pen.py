@@ -17,15 +17,18 @@ from tinydigits.data.paths import FloatArray, Paths
 from tinydigits.net.contract import SIDE
 
 EDGE = 0.5  # pixels over which ink fades on either side of its edge, as in a scan
-LIMITS = (0.8, 6.5)  # pixels: thinner strokes break up, thicker ones fill every loop
+LIMITS = (0.8, 4.8)  # pixels: thinner strokes break up, thicker ones fill every loop
 AT_ONCE = 8  # digits inked together: few enough for the cache
 
 PIXELS = np.arange(BOX, dtype=np.float32) + np.float32((1 - BOX) / 2)  # from the box's middle
 
 
+Floats = npt.NDArray[np.floating]
+
+
 @dataclass(frozen=True)
 class Pen:
-    """A distribution of pens: every digit draws its own. By default, all have the same round pen."""
+    """A distribution of pens: every digit draws its own. By default, all pens are the same."""
 
     width: float = 2.0
     """Median width of the strokes, in pixels; a digit's longer side has 20."""
@@ -39,7 +42,8 @@ class Pen:
     roughness: float = 0.0
     """Standard deviation of the relative change in width from position to position."""
     fading: float = 0.0
-    """Largest share of ink lost where the pen is driest, in a slow wave along the path."""
+    """Largest share of ink lost where the pen is driest, in a slow wave along the path. Half of the
+    pens do not run dry at all."""
 
 
 class Tips(NamedTuple):
@@ -56,7 +60,8 @@ def draw(paths: Paths, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.uin
     Each digit is scaled and moved, so the paths may have any unit and origin.
     """
     images = np.empty((len(paths.points), SIDE, SIDE), np.uint8)
-    tips = _choose(pen, *paths.points.shape[:2], rng)
+    count, positions, _ = paths.points.shape
+    tips = _choose(pen, count, positions, rng)
     points = _fit_to_box(paths.points, _reach(tips))
     for start in range(0, len(images), AT_ONCE):
         some = slice(start, start + AT_ONCE)
@@ -83,24 +88,22 @@ def _choose(pen: Pen, count: int, positions: int, rng: np.random.Generator) -> T
     width = np.clip(median * (1 + wave + rough), *LIMITS)
     ratio = np.exp(pen.flatness / 2 * normal((count, 1)))
     angle = rng.uniform(0, np.pi, (count, 1)).astype(np.float32)
-    dryness = pen.fading * rng.random((count, 1), np.float32)
+    dryness = pen.fading * (2 * rng.random((count, 1), np.float32) - 1).clip(min=0)
     fading = dryness * (1 + _slow_wave(count, positions, rng)) / 2
     outer, ink = _profile(width / 2)
-    return Tips(
-        axes=np.stack((outer * ratio, outer / ratio), axis=2),
-        direction=np.stack((np.cos(angle), np.sin(angle)), axis=2),
-        ink=ink * (1 - fading),
-    )
+    axes = np.stack((outer * ratio, outer / ratio), axis=2)
+    direction = np.stack((np.cos(angle), np.sin(angle)), axis=2)
+    return Tips(*(part.astype(np.float32) for part in (axes, direction, ink * (1 - fading))))
 
 
-def _profile(radius: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _profile(radius: Floats) -> tuple[Floats, Floats]:
     """Return the outer radii and the peaks of ink that give strokes exactly their width of ink.
 
     Across a stroke, ink rises from 0 at M + EDGE to its peak at M - EDGE, linearly in the squared
     distance. The integral over the distance is M + EDGE^2 / (3 M), which is solved for M. Strokes
     too thin for that have M = EDGE and a lower peak: they stay grey, as in a scan.
     """
-    thinnest = np.float32(4 / 3 * EDGE)
+    thinnest = 4 / 3 * EDGE
     thick = np.maximum(radius, thinnest)
     middle = (thick + np.sqrt(thick**2 - 4 / 3 * EDGE**2)) / 2
     return middle + EDGE, np.minimum(radius / thinnest, 1)

@@ -44,7 +44,8 @@ class Shapes:
     def stroke(self) -> IntArray:
         """The number of each position's stroke, (W, POSITIONS)."""
         ends = self.positions.cumsum(axis=1)
-        return (np.arange(POSITIONS)[:, None] >= ends[:, None, :]).sum(axis=2)
+        numbers: IntArray = (np.arange(POSITIONS)[:, None] >= ends[:, None, :]).sum(axis=2)
+        return numbers
 
     @cached_property
     def series(self) -> FloatArray:
@@ -54,8 +55,9 @@ class Shapes:
             self.positions[:, None, :] - 1.0, 1
         )
         there = self.stroke[:, :, None] == np.arange(self.positions.shape[1])
-        weights = cosines(t) * there[..., None]
-        return weights.reshape(*self.stroke.shape, -1).astype(np.float32)
+        weights = (cosines(t) * there[..., None]).astype(np.float32)
+        joined: FloatArray = weights.reshape(*self.stroke.shape, -1)
+        return joined
 
 
 def sample(shapes: Shapes, labels: IntArray, rng: np.random.Generator) -> Paths:

@@ -47,6 +47,7 @@ class Statement(NamedTuple):
     line: int
 
     def refuse(self, found: str, expected: str) -> NoReturn:
+        """Raise an InputError that names the place."""
         raise InputError(f"{self.file}, line {self.line}: {found}, expected {expected}")
 
 
@@ -137,7 +138,7 @@ def _record(recording: Recording, file: Path, inside: tuple[Path, ...]) -> None:
 def _statements(file: Path) -> Iterator[Statement]:
     text = read_bytes(file).decode("latin-1")  # free text was written in many countries
     keywords = list(_KEYWORD.finditer(text))
-    ends = [keyword.start() for keyword in keywords][1:] + [len(text)]
+    ends = [*(keyword.start() for keyword in keywords[1:]), len(text)]
     line, counted = 1, 0
     for keyword, end in zip(keywords, ends, strict=False):  # an empty file has an end, too
         line += text.count("\n", counted, keyword.start(1))
@@ -188,7 +189,7 @@ def _add_segment(recording: Recording, statement: Statement) -> None:
         return
     if label not in map(str, range(CLASSES)):
         statement.refuse(f'the label "{label}"', "a digit from 0 to 9")
-    numbers = []
+    numbers: list[int] = []
     for part in components.split(","):
         ends = _RANGE.fullmatch(part)
         first, last = (int(ends[1]), int(ends[2] or ends[1])) if ends else (1, 0)

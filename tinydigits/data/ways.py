@@ -62,7 +62,9 @@ def learn(digits: Iterable[Written], *, seed: int = 0) -> Shapes:
     of_label = defaultdict(list)
     for digit in digits:
         of_label[digit.label].append(digit)
-    return _joined([way for label in range(CLASSES) for way in _of_label(label, of_label[label], rng)])
+    return _joined(
+        [way for label in range(CLASSES) for way in _of_label(label, of_label[label], rng)]
+    )
 
 
 def _of_label(label: int, digits: Sequence[Written], rng: np.random.Generator) -> list[Way]:
@@ -71,13 +73,14 @@ def _of_label(label: int, digits: Sequence[Written], rng: np.random.Generator) -
     if not groups:
         raise ValueError(f"{len(digits)} digits of {label} are too few to learn its shapes from")
     total = sum(group.weight.sum() for group in groups)
-    ways = []
+    ways: list[Way] = []
     for group in groups:
         share = group.weight.sum() / total
         wanted = round(WAYS * share**EVENING)
         ways += _ways_of(group, max(1, min(wanted, len(group.weight) // (2 * FEWEST))), rng)
     evened = np.array([way.share for way in ways]) ** EVENING
-    return [way._replace(share=share) for way, share in zip(ways, evened / evened.sum())]
+    shares_of_ways = evened / evened.sum()
+    return [way._replace(share=each) for way, each in zip(ways, shares_of_ways, strict=True)]
 
 
 def _groups(digits: Sequence[Written]) -> Iterator[Group]:
@@ -111,9 +114,7 @@ def _ways_of(group: Group, count: int, rng: np.random.Generator) -> Iterator[Way
         spread = np.sqrt(weight / weight.sum())[:, None] * (series[members] - mean)
         _, deviations, components = np.linalg.svd(spread, full_matrices=False)
         variations = (deviations[:, None] * components)[:VARIATIONS].reshape(-1, *shape)
-        yield Way(
-            group.label, weight.sum(), mean.reshape(shape) / _SCALE, variations / _SCALE
-        )
+        yield Way(group.label, weight.sum(), mean.reshape(shape) / _SCALE, variations / _SCALE)
 
 
 def _cluster(

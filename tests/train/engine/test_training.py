@@ -36,7 +36,7 @@ CONFIG = TrainConfig(
 
 
 def trained(config: TrainConfig, drawn: Dataset) -> State:
-    digits = split(drawn.train, config)
+    digits = split(drawn, config)
     state = start(config, len(digits.train), choose(config))
     list(fit(state, digits, config))
     return state
@@ -70,7 +70,7 @@ def test_pytorch_leaves_the_cores_to_the_engine_while_it_steps(drawn: Dataset) -
             during.append(torch.get_num_threads())
             yield batch
 
-    before, digits = torch.get_num_threads(), split(drawn.train, CONFIG)
+    before, digits = torch.get_num_threads(), split(drawn, CONFIG)
     try:
         torch.set_num_threads(2)
         state = start(CONFIG, len(digits.train), choose(CONFIG))
@@ -84,7 +84,7 @@ def test_pytorch_leaves_the_cores_to_the_engine_while_it_steps(drawn: Dataset) -
 @pytest.mark.usefixtures("compiler")
 @pytest.mark.parametrize("continued", ["c", "torch"])
 def test_a_run_resumes(tmp_path: Path, drawn: Dataset, continued: str) -> None:
-    digits = split(drawn.train, CONFIG)
+    digits = split(drawn, CONFIG)
     state = start(CONFIG, len(digits.train), choose(CONFIG))
     origin = Origin(CONFIG, "synthetic", None)
     results = fit(state, digits, CONFIG)
