@@ -401,7 +401,7 @@ def test_processes_give_what_threads_give_on_mnist(
     assert ledger.read(out).dataset == "mnist"
     train, test = real
     seed.dataset_of.cache_clear()
-    digits = Dataset("mnist", train[:600], test[:200], origin="", hands=train[:0])
+    digits = Dataset("mnist", train[:600], test[:200], origin="")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seed, "load_dataset", lambda *_, **__: digits)
         run_study(tmp_path / "threads", [0, 1], config=replace(CONFIG, data="mnist"))

@@ -249,7 +249,7 @@ def test_smoothed_labels_make_the_net_less_sure(
         torch.softmax(infer(trained(drawn, each, compute).net, drawn.train.images), dim=1)
         for each in (plain, smooth)
     )
-    assert less.amax(dim=1).mean() < sure.amax(dim=1).mean() - 0.1
+    assert less.amax(dim=1).mean() < sure.amax(dim=1).mean() - 0.05
 
 
 def test_cosine_filters_are_orthonormal_and_smooth(

@@ -1,6 +1,6 @@
 """Digits in memory: MNIST or synthetic digits, and digits drawn from people's strokes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +49,7 @@ class Dataset:
     test: Digits
     origin: str
     """Human-readable origin: MNIST's folder, or the reason for using synthetic digits."""
-    hands: Digits
+    hands: Digits = field(default_factory=lambda: digits(*synthetic.draw(0, seed=0)))
 
     @property
     def warning(self) -> str | None:
@@ -75,25 +75,25 @@ def load_dataset(
         InputError: an MNIST file is damaged (for ``mnist`` and ``auto``), MNIST is unavailable
             (for ``mnist`` only), or ``strokes`` cannot be used.
     """
-    drawn = draw_hands(hands, strokes)
+    drawn = _hands(hands, strokes)
+    return replace(_from_source(source, directory, synthetic_counts), hands=drawn)
+
+
+def _hands(count: int, strokes: str) -> Digits:
+    """Return digits drawn from the model of shapes, or from a UNIPEN file or a folder of them."""
+    paths = None if strokes == MODEL else sampler(unipen.read(Path(strokes)))
+    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=paths))
+
+
+def _from_source(source: Source, directory: Path, synthetic_counts: tuple[int, int]) -> Dataset:
     if source == "synthetic":
-        return _synthetic("requested", *synthetic_counts, drawn)
+        return _synthetic("requested", *synthetic_counts)
     try:
-        return _mnist(directory, drawn)
+        return _mnist(directory)
     except mnist.UnavailableError as error:
         if source == "mnist":
             raise InputError(f"{error}, or use --data synthetic") from error
-        return _synthetic(str(error), *synthetic_counts, drawn)
-
-
-def draw_hands(count: int, strokes: str = MODEL) -> Digits:
-    """Return digits drawn from the model of shapes, or from a UNIPEN file or folder of them.
-
-    Raises:
-        InputError: the files are broken, or a digit is missing in them.
-    """
-    paths = None if strokes == MODEL else sampler(unipen.read(Path(strokes)))
-    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=paths))
+        return _synthetic(str(error), *synthetic_counts)
 
 
 def mnist_part(part: mnist.Part, directory: Path) -> Digits:
@@ -108,15 +108,15 @@ def mnist_part(part: mnist.Part, directory: Path) -> Digits:
         raise InputError(str(error)) from error
 
 
-def _mnist(directory: Path, hands: Digits) -> Dataset:
+def _mnist(directory: Path) -> Dataset:
     train, test = (digits(*mnist.load(part, directory)) for part in mnist.PARTS)
-    return Dataset("mnist", train, test, origin=str(directory), hands=hands)
+    return Dataset("mnist", train, test, origin=str(directory))
 
 
-def _synthetic(reason: str, train_count: int, test_count: int, hands: Digits) -> Dataset:
+def _synthetic(reason: str, train_count: int, test_count: int) -> Dataset:
     train = digits(*synthetic.draw(train_count, seed=TRAIN_SEED))
     test = digits(*synthetic.draw(test_count, seed=TEST_SEED))
-    return Dataset("synthetic", train, test, origin=reason, hands=hands)
+    return Dataset("synthetic", train, test, origin=reason)
 
 
 def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:
