@@ -18,6 +18,8 @@ from tinydigits.net.contract import SIDE
 
 EDGE = 0.5  # pixels over which ink fades on either side of its edge, as in a scan
 LIMITS = (0.8, 4.8)  # pixels: thinner strokes break up, thicker ones fill every loop
+OUTLINED = 3.6  # pixels: width of the narrowest hollow strokes
+LINE = 1.2  # pixels: width of their outline
 AT_ONCE = 8  # digits inked together: few enough for the cache
 
 PIXELS = np.arange(BOX, dtype=np.float32) + np.float32((1 - BOX) / 2)  # from the box's middle
@@ -44,6 +46,8 @@ class Pen:
     fading: float = 0.0
     """Largest share of ink lost where the pen is driest, in a slow wave along the path. Half of the
     pens do not run dry at all."""
+    hollow: float = 0.0
+    """Share of the digits that are outlined: their strokes are wide, and empty inside."""
 
 
 class Tips(NamedTuple):
@@ -52,6 +56,7 @@ class Tips(NamedTuple):
     axes: FloatArray  # (N, POSITIONS, 2): half axes, in pixels
     direction: FloatArray  # (N, 1, 2): cosine and sine of the first axis's angle
     ink: FloatArray  # (N, POSITIONS): from 0 to 1 of black
+    is_hollow: npt.NDArray[np.bool_]  # (N, 1)
 
 
 def draw(paths: Paths, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
@@ -65,8 +70,8 @@ def draw(paths: Paths, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.uin
     points = _fit_to_box(paths.points, _reach(tips))
     for start in range(0, len(images), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        ink = _ink(points[some], Tips(*(values[some] for values in tips)))
-        images[some] = frame.centre(ink)
+        ink = _inked(points[some], Tips(*(values[some] for values in tips)))
+        images[some] = frame.centre(np.rint(255 * ink).astype(np.uint8))
     return images
 
 
@@ -85,6 +90,8 @@ def _choose(pen: Pen, count: int, positions: int, rng: np.random.Generator) -> T
     median = pen.width * np.exp(pen.spread * normal((count, 1)))
     wave = pen.pressure * normal((count, 1)) * _slow_wave(count, positions, rng)
     rough = pen.roughness * normal((count, positions))
+    is_hollow = rng.random((count, 1)) < pen.hollow
+    median = np.where(is_hollow, median.clip(min=OUTLINED), median)
     width = np.clip(median * (1 + wave + rough), *LIMITS)
     ratio = np.exp(pen.flatness / 2 * normal((count, 1)))
     angle = rng.uniform(0, np.pi, (count, 1)).astype(np.float32)
@@ -93,7 +100,8 @@ def _choose(pen: Pen, count: int, positions: int, rng: np.random.Generator) -> T
     outer, ink = _profile(width / 2)
     axes = np.stack((outer * ratio, outer / ratio), axis=2)
     direction = np.stack((np.cos(angle), np.sin(angle)), axis=2)
-    return Tips(*(part.astype(np.float32) for part in (axes, direction, ink * (1 - fading))))
+    parts = (part.astype(np.float32) for part in (axes, direction, ink * (1 - fading)))
+    return Tips(*parts, is_hollow=is_hollow)
 
 
 def _profile(radius: Floats) -> tuple[Floats, Floats]:
@@ -133,8 +141,19 @@ def _extent(points: FloatArray, reach: FloatArray) -> tuple[FloatArray, FloatArr
     return (points - reach).min(axis=1, keepdims=True), (points + reach).max(axis=1, keepdims=True)
 
 
-def _ink(points: FloatArray, tips: Tips) -> npt.NDArray[np.uint8]:
-    """Return grey values from 0 to 255, uint8 (N, BOX, BOX); ``points`` are seen from the middle.
+def _inked(points: FloatArray, tips: Tips) -> FloatArray:
+    """Return ink from 0 to 1, (N, BOX, BOX); ``points`` are seen from the box's middle."""
+    ink = _ink(points, tips)
+    hollow = tips.is_hollow[:, 0]
+    if hollow.any():
+        inner = Tips(*(values[hollow] for values in tips))
+        inner = inner._replace(axes=(inner.axes - LINE).clip(min=2 * EDGE))
+        ink[hollow] *= 1 - _ink(points[hollow], inner)
+    return ink
+
+
+def _ink(points: FloatArray, tips: Tips) -> FloatArray:
+    """Return the ink of full strokes.
 
     Around each position, ink falls off with the squared distance, measured in half axes of the tip.
     A pixel is as dark as the darkest position makes it.
@@ -157,5 +176,5 @@ def _ink(points: FloatArray, tips: Tips) -> npt.NDArray[np.uint8]:
     ink += (steepness * (1 - yy * to_y**2))[..., None]
     ink -= (steepness * xx * to_x**2)[:, :, None, :]
     np.minimum(ink, tips.ink[:, :, None, None], out=ink)
-    grey: npt.NDArray[np.uint8] = np.rint(255 * ink.max(axis=1).clip(min=0)).astype(np.uint8)
-    return grey
+    darkest: FloatArray = ink.max(axis=1).clip(min=0)
+    return darkest
