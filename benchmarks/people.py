@@ -5,6 +5,7 @@ with a round pen of two pixels in MNIST's frame, and some of each writer's in dr
 as ``tinydigits predict`` prepares a picture. It reads MNIST's test digits, clean and damaged, too.
 
     python benchmarks/people.py <folder or file> --out records/<date>-people
+    python benchmarks/people.py <folder or file> --nets people mine.pth --out mine
 """
 
 import argparse
@@ -65,6 +66,7 @@ def main() -> None:
     """Measure every net of the package; write the figures, and some scenes as a picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("strokes", type=Path, help="a UNIPEN file or a folder of them")
+    parser.add_argument("--nets", nargs="+", default=NAMES, help="nets' names or files")
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, required=True, help="folder for the record")
     options = parser.parse_args()
@@ -72,7 +74,7 @@ def main() -> None:
     written = unipen.read(options.strokes)
     some = _some(written)
     scenes = {kind: _scenes(some, kind) for kind in KINDS}
-    nets = _figures(written, scenes, mnist_part("test", options.data_dir))
+    nets = _figures(options.nets, written, scenes, mnist_part("test", options.data_dir))
     content = {
         "digits": len(written),
         "writers": len({digit.writer for digit in written}),
@@ -87,14 +89,14 @@ def main() -> None:
 
 
 def _figures(
-    written: Sequence[Written], scenes: dict[str, Scenes], test: Digits
+    names: Sequence[str], written: Sequence[Written], scenes: dict[str, Scenes], test: Digits
 ) -> dict[str, dict[str, Any]]:
     """Return each net's figures: accuracies in per cent, and errors of each writer."""
     drawn = _drawn(written)
     sets = list(damaged(test, tqdm(corruptions.KINDS, desc="damaging", leave=False, disable=None)))
     figures = {}
-    for name in NAMES:
-        answers = partial(infer, load(name))
+    for net in names:
+        answers, name = partial(infer, load(net)), Path(net).stem
         figures[name] = {
             **_of_writers(answers, drawn, [digit.writer for digit in written]),
             "scenes": {kind: round(each.accuracy(answers), 2) for kind, each in scenes.items()},

@@ -1,10 +1,15 @@
 """Learn the package's model of shapes from people's pen strokes.
 
-python benchmarks/shapes.py <folder or UNIPEN file> --out tinydigits/data/shapes.npz
+    python benchmarks/shapes.py <folder or UNIPEN file> --out tinydigits/data/shapes.npz
+
+One thing is added to what the strokes show: zeros that are crossed out in any direction. Those of
+the collections are slashed from bottom left to top right, but people also cross them from side to
+side or the other way.
 """
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +18,13 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tinydigits.data import shapes, unipen
+from tinydigits.data.paths import Points, length
 from tinydigits.data.ways import learn
+from tinydigits.data.written import Written
 from tinydigits.errors import exit_code
 from tinydigits.files import write_atomically
+
+STRAIGHT = 0.9  # of a slash: the distance between its ends, relative to its length
 
 
 def main() -> None:
@@ -27,12 +36,29 @@ def main() -> None:
     digits = unipen.read(options.strokes)
     writers = {digit.writer for digit in digits}
     print(f"{len(digits):,} digits of {len(writers)} writers", flush=True)
-    model = learn(digits)
+    model = learn([*digits, *_crossed(digits, np.random.default_rng(0))])
     content = shapes.packed(model)
     write_atomically(options.out, content)
     ways = np.bincount(model.label)
     print(f"{len(model.label)} ways of writing, {ways.min()} to {ways.max()} for each digit")
     print(f"wrote {options.out}: {len(content):,} bytes")
+
+
+def _crossed(digits: Iterable[Written], rng: np.random.Generator) -> Iterator[Written]:
+    """Yield a copy of each slashed zero, with its slash turned to a random direction."""
+    for digit in digits:
+        if digit.label == 0 and len(digit.strokes) == 2:
+            ring, slash = sorted(digit.strokes, key=_straightness)
+            if _straightness(slash) > STRAIGHT > _straightness(ring):
+                angle = rng.uniform(0, np.pi)
+                turn = np.array(((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
+                middle = slash.mean(axis=0)
+                yield digit._replace(strokes=[ring, (slash - middle) @ turn + middle])
+
+
+def _straightness(stroke: Points) -> float:
+    """Return the distance between a stroke's ends, relative to its length."""
+    return float(np.linalg.norm(stroke[-1] - stroke[0])) / max(length(stroke), 1e-9)
 
 
 if __name__ == "__main__":

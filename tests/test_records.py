@@ -38,9 +38,11 @@ def record(name: str) -> Any:
 
 
 NOW, BEFORE = "2026-11-26", "2026-11-23"  # with the engine in C, and with PyTorch
+RETIRED = "robust"  # the default recipe before there was `people`
+NAMES = {NOW: (*RECIPES, RETIRED), BEFORE: ("classic", "fast", "best", RETIRED)}
 STUDIES = {
-    date: {recipe: ledger.read(RECORDS / f"{date}-{recipe}") for recipe in RECIPES}
-    for date in (NOW, BEFORE)
+    date: {name: ledger.read(RECORDS / f"{date}-{name}") for name in names}
+    for date, names in NAMES.items()
 }
 # Seeds trained after everything else: do they confirm the records?
 CONFIRMED: tuple[Recipe, ...] = ("fast", "best")
@@ -49,21 +51,30 @@ FRESH = {
     for date in (NOW, BEFORE)
     for recipe in CONFIRMED
 }
-RECORDED = [(date, recipe) for date in STUDIES for recipe in RECIPES]
+RECORDED = [(date, name) for date, names in NAMES.items() for name in names]
 # The fast recipe before it was shortened.
 LONGER = ledger.read(RECORDS / "2026-11-23-fast" / "longer")
 TIMING = {date: record(f"{date}-fast/timing.json") for date in (NOW, BEFORE)}
 STEP = record("2026-11-26-engine/result.json")
 TRAIN = record("2026-11-26-engine/train.json")  # of the README's first command
 PIPELINE = {date: record(f"{date}-pipeline/result.json") for date in (NOW, BEFORE)}
-SHIPPED = {date: record(f"{date}-shipped/evaluation.json") for date in (NOW, BEFORE)}
-EXPORTS = {date: record(f"{date}-exports/result.json") for date in (NOW, "2026-11-24")}
+# Of the default net of the day: `robust` in the first two records, `people` in the last.
+SHIPPED = {
+    name: record(f"{name}/evaluation.json")
+    for name in (f"{BEFORE}-shipped", f"{NOW}-shipped", f"{NOW}-shipped-people")
+}
+EXPORTS = {
+    name: record(f"{name}/result.json")
+    for name in ("2026-11-24-exports", f"{NOW}-exports", f"{NOW}-exports-people")
+}
+LATEST_SHIPPED, LATEST_EXPORTS = list(SHIPPED)[-1], list(EXPORTS)[-1]
+PEOPLE = record(f"{NOW}-people/people.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
 SYNTHETIC = [
     json.loads(line)
-    for line in (RECORDS / "2026-11-23-synthetic" / "runs.jsonl").read_text().splitlines()
+    for line in (RECORDS / f"{NOW}-synthetic" / "runs.jsonl").read_text().splitlines()
 ]
 
 
@@ -95,7 +106,7 @@ def mean_with_interval(accuracies: Iterable[float]) -> str:
     return f"mean {mean:.2f} % (n = {len(values)}, 95 % interval {low:.2f}–{high:.2f} %)"
 
 
-def damage_by_kind(recipe: Recipe, date: str = NOW) -> dict[str, float]:
+def damage_by_kind(recipe: str, date: str = NOW) -> dict[str, float]:
     """The mean accuracy under each kind of damage over a record's seeds."""
     # The hundred seeds of fast read clean digits only; its fresh seeds read damaged ones too.
     runs = STUDIES[date][recipe].runs
@@ -105,11 +116,11 @@ def damage_by_kind(recipe: Recipe, date: str = NOW) -> dict[str, float]:
     return {kind: statistics.mean(run[kind] for run in damaged) for kind in corruptions.KINDS}
 
 
-def damage(recipe: Recipe, date: str = NOW) -> float:
+def damage(recipe: str, date: str = NOW) -> float:
     return statistics.mean(damage_by_kind(recipe, date).values())
 
 
-def recipe_figures(recipe: Recipe, date: str = NOW) -> list[str]:
+def recipe_figures(recipe: str, date: str = NOW) -> list[str]:
     runs = STUDIES[date][recipe].runs
     accuracies = [run.accuracy for run in runs]
     mean, (low, high) = statistics.mean(accuracies), interval(accuracies)
@@ -122,7 +133,7 @@ def recipe_figures(recipe: Recipe, date: str = NOW) -> list[str]:
     ]
 
 
-def fresh_figures(recipe: Recipe, date: str) -> list[str]:
+def fresh_figures(recipe: str, date: str) -> list[str]:
     recorded = list(STUDIES[date][recipe].accuracies.values())
     fresh = [run.accuracy for run in sorted(FRESH[date, recipe], key=lambda run: run.seed)]
     low, high = expected_of(len(fresh), recorded)
@@ -133,9 +144,9 @@ def fresh_figures(recipe: Recipe, date: str) -> list[str]:
     ]
 
 
-def kind_figures(date: str) -> list[str]:
+def kind_figures(date: str, names: Iterable[str]) -> list[str]:
     """A row for each kind of damage, with one column per recipe."""
-    columns = [damage_by_kind(recipe, date) for recipe in RECIPES]
+    columns = [damage_by_kind(name, date) for name in names]
     return [
         f"| {kind} | " + " | ".join(f"{column[kind]:.1f} %" for column in columns) + " |"
         for kind in columns[0]
@@ -172,12 +183,23 @@ def pipeline_figures(date: str = NOW) -> list[str]:
     ]
 
 
+def people_row(name: str) -> str:
+    """What a net reads of people's digits, as the tables show it."""
+    told = PEOPLE["nets"][name]
+    scenes = statistics.mean(told["scenes"].values())
+    return f"{told['writers']:.2f} % | {told['worst_tenth']:.1f} % | {scenes:.1f} %"
+
+
+def people_figures() -> list[str]:
+    return [f"| `{name}` | {people_row(name)} |" for name in RECIPES]
+
+
 def synthetic_figures() -> list[str]:
     return [mean_with_interval(run["accuracy"] for run in SYNTHETIC)]
 
 
-def shipped_figures(date: str = NOW) -> list[str]:
-    shipped = SHIPPED[date]
+def shipped_figures(name: str = LATEST_SHIPPED) -> list[str]:
+    shipped = SHIPPED[name]
     low, high = shipped["interval"]
     undisputed = shipped["total"] - 15
     wrong = undisputed - round(shipped["accuracy_undisputed"] * undisputed / 100)
@@ -192,7 +214,7 @@ def shipped_figures(date: str = NOW) -> list[str]:
 
 def shipped_rows() -> list[str]:
     """The tables of the evaluation and the line of the prediction, as the README shows them."""
-    shipped = SHIPPED[NOW]
+    shipped = SHIPPED[LATEST_SHIPPED]
     classes = [
         f"{label} {' '.join(map(str, counts))} {recall:.2f}"
         for label, (counts, recall) in enumerate(
@@ -200,7 +222,7 @@ def shipped_rows() -> list[str]:
         )
     ]
     damages = [f"{kind} {accuracy:.2f} %" for kind, accuracy in shipped["corruptions"].items()]
-    told = record(f"{NOW}-shipped/prediction.json")
+    told = record(f"{LATEST_SHIPPED}/prediction.json")
     first, second, _ = told["top"]
     answer = (
         f"{told['file']} {first['digit']} {100 * first['probability']:.2f} % "
@@ -209,17 +231,17 @@ def shipped_rows() -> list[str]:
     return [*classes, *damages, answer]
 
 
-def export_times(form: str, date: str = NOW) -> tuple[float, float]:
+def export_times(form: str, name: str = LATEST_EXPORTS) -> tuple[float, float]:
     """Microseconds per picture, one at a time and of a thousand together."""
-    alone, together = zip(*(each[form] for each in EXPORTS[date]["rounds"]), strict=True)
+    alone, together = zip(*(each[form] for each in EXPORTS[name]["rounds"]), strict=True)
     return statistics.median(alone), statistics.median(together)
 
 
-def export_figures(date: str = NOW) -> list[str]:
+def export_figures(name: str = LATEST_EXPORTS) -> list[str]:
     """The parity table's rows."""
     rows = []
-    for form, told in EXPORTS[date]["forms"].items():
-        alone, together = export_times(form, date)
+    for form, told in EXPORTS[name]["forms"].items():
+        alone, together = export_times(form, name)
         flash = f"{told['flash']:,}" if told["flash"] else "–"
         memory = told["memory"]
         ram = f"{memory:,} bytes" if memory < 1_000_000 else f"{memory / 1e6:.0f} MB"
@@ -227,11 +249,11 @@ def export_figures(date: str = NOW) -> list[str]:
             f"| {form} | {told['bytes']:,} | {flash} | {ram} | {told['accuracy']:.2f} % "
             f"| {told['differ']} | {alone:.0f} | {together:.0f} |"
         )
-    return [*rows, f"medians of {len(EXPORTS[date]['rounds'])} rounds"]
+    return [*rows, f"medians of {len(EXPORTS[name]['rounds'])} rounds"]
 
 
-def export_ratio(date: str) -> str:
-    ratios = [each["C"][0] / each["ONNX"][0] for each in EXPORTS[date]["rounds"]]
+def export_ratio(name: str) -> str:
+    ratios = [each["C"][0] / each["ONNX"][0] for each in EXPORTS[name]["rounds"]]
     return (
         f"C takes {statistics.median(ratios):.2f} times what onnxruntime takes (median of "
         f"{len(ratios)} rounds, {min(ratios):.2f} to {max(ratios):.2f})"
@@ -344,7 +366,7 @@ def step_rows() -> list[str]:
     ]
 
 
-README_FIGURES = [figure for recipe in RECIPES for figure in recipe_figures(recipe)]
+README_FIGURES = [f"{recipe_figures(name)[0]} {people_row(name)} |" for name in RECIPES]
 GUIDE_FIGURES = [
     *timing_figures(),
     *pipeline_figures(),
@@ -383,12 +405,13 @@ def test_pages_quote_nothing_else(text: str) -> None:
     [
         *((f"{date}-{recipe}", recipe_figures(recipe, date)) for date, recipe in RECORDED),
         *((f"{date}-{recipe}", fresh_figures(recipe, date)) for date, recipe in FRESH),
-        *((f"{date}-robust", kind_figures(date)) for date in (NOW, BEFORE)),
+        *((f"{date}-{RETIRED}", kind_figures(date, NAMES[BEFORE])) for date in (NOW, BEFORE)),
+        (f"{NOW}-people", [*kind_figures(NOW, RECIPES), *people_figures()]),
         *((f"{date}-fast", timing_figures(date)) for date in (NOW, BEFORE)),
         *((f"{date}-pipeline", pipeline_figures(date)) for date in (NOW, BEFORE)),
         (f"{BEFORE}-fast", [mean_with_interval(LONGER.accuracies.values())]),
-        (f"{BEFORE}-synthetic", synthetic_figures()),
-        *((f"{date}-shipped", shipped_figures(date)) for date in SHIPPED),
+        (f"{NOW}-synthetic", synthetic_figures()),
+        *((name, shipped_figures(name)) for name in SHIPPED),
     ],
 )
 def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> None:
@@ -397,13 +420,14 @@ def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> No
 
 
 @pytest.mark.parametrize(("date", "recipe"), RECORDED)
-def test_each_record_is_of_its_recipe_and_consistent(date: str, recipe: Recipe) -> None:
+def test_each_record_is_of_its_recipe_and_consistent(date: str, recipe: str) -> None:
     study = STUDIES[date][recipe]
     settled = {"seed": 0, "data": "mnist", "device": "cpu", "precision": "bf16"}
     settled["engine"] = {NOW: "c", BEFORE: "torch"}[date]
-    assert study.config == TrainConfig.from_dict(RECIPES[recipe].to_dict() | settled)
+    options = STUDIES[NOW][RETIRED].config if recipe == RETIRED else RECIPES[recipe]
+    assert study.config == TrainConfig.from_dict(options.to_dict() | settled)
     assert study.warning is None
-    seeds = {"classic": 20, "fast": 100, "best": 10, "robust": 5}[recipe]
+    seeds = {"classic": 20, "fast": 100, "best": 10, "people": 5, RETIRED: 5}[recipe]
     assert sorted(study.accuracies) == list(range(seeds))
     for run in study.runs:
         assert run.wrong == len(set(run.wrong_indices))
@@ -411,7 +435,7 @@ def test_each_record_is_of_its_recipe_and_consistent(date: str, recipe: Recipe) 
 
 
 @pytest.mark.parametrize(("date", "recipe"), FRESH)
-def test_fresh_seeds_fall_inside_the_recorded_spread(date: str, recipe: Recipe) -> None:
+def test_fresh_seeds_fall_inside_the_recorded_spread(date: str, recipe: str) -> None:
     fresh = {run.seed: run.accuracy for run in FRESH[date, recipe]}
     recorded = STUDIES[date][recipe].accuracies
     assert not set(fresh) & set(recorded)
@@ -435,13 +459,42 @@ def test_the_shipped_net_is_the_first_seed_of_its_record(
     assert wrong == first.wrong_indices == told["wrong_indices"]
 
 
-def test_the_default_net_is_the_surest_under_damage() -> None:
-    means = {
-        recipe: damage(recipe)
-        for recipe in RECIPES
-        if statistics.mean(STUDIES[NOW][recipe].accuracies.values()) >= 99.4
+def test_the_default_net_reads_peoples_digits_best() -> None:
+    """Of the shipped nets whose recipe has at least 99.45 % on MNIST, by every measure of it."""
+    candidates = {
+        name: PEOPLE["nets"][name]
+        for name in RECIPES
+        if statistics.mean(STUDIES[NOW][name].accuracies.values()) >= 99.45
     }
-    assert max(means, key=means.__getitem__) == DEFAULT
+    assert len(candidates) > 1
+    for measure in ("writers", "digits", "worst_tenth"):
+        assert max(candidates, key=lambda name: float(candidates[name][measure])) == DEFAULT
+    in_scenes = {
+        name: statistics.mean(each["scenes"].values()) for name, each in candidates.items()
+    }
+    assert max(in_scenes, key=in_scenes.__getitem__) == DEFAULT
+
+
+def test_the_record_of_people_is_consistent() -> None:
+    for told in PEOPLE["nets"].values():
+        errors = told["errors"]
+        assert len(errors) == PEOPLE["writers"]
+        assert sum(count for _, count in errors.values()) == PEOPLE["digits"]
+        rates = sorted(100 * wrong / count for wrong, count in errors.values())
+        assert told["writers"] == pytest.approx(100 - statistics.mean(rates), abs=0.006)
+        worst = rates[-round(len(rates) / 10) :]
+        assert told["worst_tenth"] == pytest.approx(100 - statistics.mean(worst), abs=0.006)
+        wrong = sum(wrong for wrong, _ in errors.values())
+        assert told["digits"] == pytest.approx(100 - 100 * wrong / PEOPLE["digits"], abs=0.006)
+
+
+def test_bars_of_people_are_met() -> None:
+    told, before = (PEOPLE["nets"][name] for name in ("people", RETIRED))
+    assert told["writers"] >= 99.0
+    assert 100 - told["worst_tenth"] <= (100 - before["worst_tenth"]) / 2
+    assert statistics.mean(STUDIES[NOW]["people"].accuracies.values()) >= 99.50
+    assert damage("people") >= 95.0
+    assert statistics.mean(run["accuracy"] for run in SYNTHETIC) >= 98.8
 
 
 @pytest.mark.parametrize(("date", "ratio"), [(NOW, 45), (BEFORE, 18)])
@@ -451,8 +504,8 @@ def test_bars_of_the_recipes_are_met(date: str, ratio: float) -> None:
     assert means["fast"] >= 99.40
     assert interval(values["fast"])[0] > 99.38
     assert TIMING[date]["ratio_median"] >= ratio
-    assert means["robust"] >= 99.50
-    assert damage("robust", date) >= 94
+    assert means[RETIRED] >= 99.50
+    assert damage(RETIRED, date) >= 94
 
 
 def test_the_bar_of_best_was_met_with_pytorch_and_is_missed_within_chance() -> None:
@@ -507,16 +560,16 @@ def test_the_record_of_the_engine_states_its_own_figures() -> None:
     assert STEP["environment"]["engine"] == TRAIN["environment"]["engine"] == "c"
 
 
-@pytest.mark.parametrize("date", EXPORTS)
-def test_the_record_of_the_exports_states_its_own_figures(date: str) -> None:
-    text = unwrapped((RECORDS / f"{date}-exports" / "README.md").read_text())
-    *rows, _ = export_figures(date)
-    assert all(figure in text for figure in [*rows, export_ratio(date)])
+@pytest.mark.parametrize("name", EXPORTS)
+def test_the_record_of_the_exports_states_its_own_figures(name: str) -> None:
+    text = unwrapped((RECORDS / name / "README.md").read_text())
+    *rows, _ = export_figures(name)
+    assert all(figure in text for figure in [*rows, export_ratio(name)])
 
 
-@pytest.mark.parametrize("date", EXPORTS)
-def test_bars_of_the_exports_are_met(date: str) -> None:
-    forms = EXPORTS[date]["forms"]
+@pytest.mark.parametrize("name", EXPORTS)
+def test_bars_of_the_exports_are_met(name: str) -> None:
+    forms = EXPORTS[name]["forms"]
     assert forms["ONNX"]["bytes"] <= 60_000
     assert forms["ONNX int8"]["bytes"] <= 26_000
     assert forms["page"]["bytes"] <= 120_000
@@ -525,11 +578,11 @@ def test_bars_of_the_exports_are_met(date: str) -> None:
     assert all(forms[form]["differ"] == 0 for form in ("ONNX", "C", "page", "safetensors"))
     for form in ("ONNX int8", "C int8"):
         assert forms[form]["accuracy"] >= forms["PyTorch"]["accuracy"] - 0.05
-    assert export_times("C", date)[0] <= export_times("ONNX", date)[0]
+    assert export_times("C", name)[0] <= export_times("ONNX", name)[0]
 
 
 def test_readme_shows_the_sizes_of_the_record() -> None:
-    told = EXPORTS[NOW]["forms"]["C int8"]
+    told = EXPORTS[LATEST_EXPORTS]["forms"]["C int8"]
     assert f"wrote digits.h ({told['bytes']:,} bytes)" in README
     assert f"{told['memory']:,} bytes of static memory" in README
     assert f"{told['flash']:,} bytes of code and constants" in README
@@ -548,13 +601,13 @@ def test_the_recorded_exports_are_those_of_today(real: tuple[Digits, Digits]) ->
         "C int8": c.in_integers(integers, source.sha256),
         "page": html.page(layers, source.name),
     }
-    sizes = {form: told["bytes"] for form, told in EXPORTS[NOW]["forms"].items()}
+    sizes = {form: told["bytes"] for form, told in EXPORTS[LATEST_EXPORTS]["forms"].items()}
     assert {form: len(content) for form, content in today.items()} == sizes
 
 
 def test_the_quoted_evaluation_is_that_of_the_default_net() -> None:
     told = json.loads((WEIGHTS / f"{DEFAULT}.json").read_text())
-    shipped = SHIPPED[NOW]
+    shipped = SHIPPED[LATEST_SHIPPED]
     assert (told["test_wrong"], told["test_total"]) == (shipped["wrong"], shipped["total"])
     for each in SHIPPED.values():
         assert sum(map(sum, each["confusion"])) == each["total"]

@@ -3,7 +3,7 @@ import numpy.typing as npt
 import pytest
 
 from tinydigits.data.paths import POSITIONS, Paths
-from tinydigits.data.pen import LIMITS, Pen, draw
+from tinydigits.data.pen import LIMITS, LINE, Pen, draw
 
 Floats = npt.NDArray[np.float64]
 
@@ -136,3 +136,17 @@ def test_ink_fades_by_the_largest_share_at_most() -> None:
 def test_equal_pens_draw_equal_digits() -> None:
     images = drawn(repeated(STEM, 20), Pen())
     assert np.abs(images - images[0]).max() <= 1 / 255
+
+
+def test_hollow_digits_are_two_lines_with_nothing_between() -> None:
+    image = drawn(LEANING, Pen(width=4, hollow=1))[0, 13]
+    across = np.flatnonzero(image > 0.5)
+    assert np.ptp(across) >= 2
+    assert image[across[0] + 1 : across[-1]].min() < 0.2
+    assert widths(drawn(LEANING, Pen(width=4, hollow=1))) == pytest.approx(2 * LINE, rel=0.15)
+
+
+def test_hollow_digits_are_as_rare_as_told_and_wide_enough() -> None:
+    images = drawn(repeated(STEM, 1000), Pen(width=2, hollow=0.1))
+    columns = (images[:, MIDDLE].max(axis=1) > 0.05).sum(axis=1)
+    assert (columns > 3).mean() == pytest.approx(0.1, abs=0.03)
