@@ -268,7 +268,7 @@ def _memory(size: int) -> str:
 def main() -> None:
     """Print the table, and write all figures to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
+    parser.add_argument("--model", default="people", help="a recipe's name or a checkpoint")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--out", type=Path, help="folder for result.json")

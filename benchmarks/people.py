@@ -71,7 +71,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the record")
     options = parser.parse_args()
 
-    written = unipen.read(options.strokes)
+    written = unipen.read_strokes(options.strokes)
     some = _some(written)
     scenes = {kind: _scenes(some, kind) for kind in KINDS}
     nets = _figures(options.nets, written, scenes, mnist_part("test", options.data_dir))

@@ -207,7 +207,7 @@ def line(name: str, rounds: list[dict[str, dict[str, float]]]) -> str:
 def main() -> None:
     """Print the figures, and write them to ``--out``."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="robust", help="a recipe's name or a checkpoint")
+    parser.add_argument("--model", default="people", help="a recipe's name or a checkpoint")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=5.0, help="seconds per load")
     parser.add_argument(

@@ -24,6 +24,7 @@ from tinydigits.data.written import Written
 from tinydigits.errors import exit_code
 from tinydigits.files import write_atomically
 
+COPIES = 3  # of each slashed zero: three in four are then crossed in any direction
 STRAIGHT = 0.9  # of a slash: the distance between its ends, relative to its length
 
 
@@ -33,7 +34,7 @@ def main() -> None:
     parser.add_argument("strokes", type=Path, help="a UNIPEN file or a folder of them")
     parser.add_argument("--out", type=Path, default=shapes.FILE, help="file to write")
     options = parser.parse_args()
-    digits = unipen.read(options.strokes)
+    digits = unipen.read_strokes(options.strokes)
     writers = {digit.writer for digit in digits}
     print(f"{len(digits):,} digits of {len(writers)} writers", flush=True)
     model = learn([*digits, *_crossed(digits, np.random.default_rng(0))])
@@ -45,15 +46,20 @@ def main() -> None:
 
 
 def _crossed(digits: Iterable[Written], rng: np.random.Generator) -> Iterator[Written]:
-    """Yield a copy of each slashed zero, with its slash turned to a random direction."""
+    """Yield COPIES of each slashed zero, with its slash turned to random directions."""
     for digit in digits:
         if digit.label == 0 and len(digit.strokes) == 2:
             ring, slash = sorted(digit.strokes, key=_straightness)
             if _straightness(slash) > STRAIGHT > _straightness(ring):
-                angle = rng.uniform(0, np.pi)
-                turn = np.array(((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
-                middle = slash.mean(axis=0)
-                yield digit._replace(strokes=[ring, (slash - middle) @ turn + middle])
+                for angle in rng.uniform(0, np.pi, COPIES):
+                    yield digit._replace(strokes=[ring, _turned(slash, angle)])
+
+
+def _turned(stroke: Points, angle: float) -> Points:
+    """Return a stroke turned about its middle by an angle in radians."""
+    turn = np.array(((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
+    middle = (stroke[0] + stroke[-1]) / 2
+    return (stroke - middle) @ turn + middle
 
 
 def _straightness(stroke: Points) -> float:

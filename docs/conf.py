@@ -113,8 +113,8 @@ def shorten(*event: object) -> tuple[str | None, str | None]:
 
 
 def write_demo(app: Sphinx, error: Exception | None) -> None:
-    """Write the page that ``tinydigits export html robust`` writes, from the shipped ONNX file."""
+    """Write the page that ``tinydigits export html people`` writes, from the shipped ONNX file."""
     if error is None and app.builder.name == "html":
-        file = net_file("robust", suffix=".onnx")
+        file = net_file("people", suffix=".onnx")
         layers = layers_of(file.read_bytes(), file)
-        (Path(app.outdir) / "demo.html").write_bytes(html.page(layers, "robust"))
+        (Path(app.outdir) / "demo.html").write_bytes(html.page(layers, "people"))

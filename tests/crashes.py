@@ -42,7 +42,7 @@ from tinydigits.train.hardware import Compute
 CPU = Compute(torch.device("cpu"), torch.float32)
 CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
 SEEDS = range(6)
-NETS = [(WEIGHTS / f"{name}.onnx").read_bytes() for name in ("best", "robust")]
+NETS = [(WEIGHTS / f"{name}.onnx").read_bytes() for name in ("best", "people")]
 DIGITS = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 
 
@@ -68,7 +68,7 @@ def study_seeds(out: Path) -> None:
 def export(out: Path) -> None:
     """Export two nets to one name in turn: at most kills the file exists."""
     with mock.patch.object(command, "load_dataset", return_value=DIGITS):
-        for model in 10 * ["best", "robust"]:
+        for model in 10 * ["best", "people"]:
             command.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
 
 

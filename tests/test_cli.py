@@ -43,7 +43,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
         ("predict --modle x", "options: --modle, x; Perhaps you meant: --model NAME|PATH"),
         ("train --worker 3", "options: --worker, 3; For full helptext, run tinydigits train"),
-        ("export html robust x --int8", "options: --int8; For full helptext, run tinydigits exp"),
+        ("export html people x --int8", "options: --int8; For full helptext, run tinydigits exp"),
         ("export --int8", "Available subcommands: onnx, c, html, safetensors; For full helptext"),
         ("--epochs 3", "Available subcommands: train, predict, evaluate, study, compare, exp"),
         ("train --epochs", "Missing value for argument '--epochs'"),
@@ -61,6 +61,8 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train --augmentation.shear 90", "--augmentation.shear is 90.0, but must be"),
         ("train --data synthetic --batch-size 601 --val 0", "expected at most 600"),
         ("train --data synthetic --val 600", "--val 600 leaves no digit to train on"),
+        ("train --hands -1", "--hands is -1, but must be at least 0"),
+        ("train --data synthetic --strokes pad.dat", "cannot read pad.dat: No such file"),
         ("train --data mnist", "put the four MNIST files into data, or name their folder"),
         ("train --data synthetic --val 100 --resume", "there is no checkpoints/last.pth"),
         ("train --dry-run --resume", "leave out one of the two"),
@@ -103,6 +105,28 @@ def test_damaged_data_gets_one_line(
     arguments = ("train", "--data", "mnist", "--data-dir", str(folder))
     assert message in complaint(capsys, *arguments)
     assert (folder / name).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('.SEGMENT DIGIT 0 ? "x"\n', 'pad.dat, line 1: the label "x", expected a digit from 0 to 9'),
+        ('.SEGMENT DIGIT 0 ? "1"\n', "pad.dat, line 1: component 0 of 0, expected components"),
+        (".VERSION 3.1\n", "pad.dat, line 1: .VERSION 3.1, expected 1.0"),
+        ("nothing", "no digits in pad.dat: expected a UNIPEN file"),
+        (
+            '.SEGMENT DIGIT 0 ? "1"\n.PEN_DOWN\n0 0\n1 1\n',
+            "the strokes have no digit 0, 2, 3, 4, 5, 6, 7, 8, 9: expected 0 to 9",
+        ),
+    ],
+)
+def test_strokes_that_cannot_be_used_get_one_line(
+    capsys: pytest.CaptureFixture[str], content: str, message: str
+) -> None:
+    Path("pad.dat").write_text(content)
+    arguments = ("train", "--data", "synthetic", "--hands", "5", "--strokes", "pad.dat")
+    assert message in complaint(capsys, *arguments)
+    assert [path.name for path in Path.cwd().iterdir()] == ["pad.dat"]
 
 
 def test_an_unwritable_out_is_refused_before_training(

@@ -149,14 +149,16 @@ def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
         "2026-11-23-fast": "`fast`",
         "2026-11-23-fast/fresh": "`fast`",
         "2026-11-23-fast/longer": "other options",
-        "2026-11-23-robust": "`robust`",
+        "2026-11-23-robust": "other options",
         "2026-11-23-synthetic": "other options, synthetic digits",
         "2026-11-26-best": "`best`",
         "2026-11-26-best/fresh": "`best`",
         "2026-11-26-classic": "`classic`",
         "2026-11-26-fast": "`fast`",
         "2026-11-26-fast/fresh": "`fast`",
-        "2026-11-26-robust": "`robust`",
+        "2026-11-26-people": "`people`",
+        "2026-11-26-robust": "other options",
+        "2026-11-26-synthetic": "`people`, synthetic digits",
     }
     assert "- 2026-11-23-fast/longer: `--recipe fast --shares 0.42 0.08`\n" in PAGE
     told = "`--recipe classic --val 0`, trained on synthetic digits, tested on MNIST"
@@ -207,12 +209,12 @@ def test_one_seed_has_no_interval(copied: Path, written: Callable[[], str]) -> N
 
 
 def test_a_study_that_is_not_of_mnist_says_so(copied: Path, written: Callable[[], str]) -> None:
-    config = copied / "2026-11-23-robust" / "config.json"
+    config = copied / "2026-11-23-best" / "config.json"
     rewrite(config, dataset="synthetic", data="synthetic", warning="SYNTHETIC digits")
     page = written()
-    assert row_of("2026-11-23-robust", page)["recipe"] == "`robust`, not MNIST"
-    told = "`--recipe robust`, trained and tested on synthetic digits: not an MNIST result"
-    assert f"- 2026-11-23-robust: {told}\n" in page
+    assert row_of("2026-11-23-best", page)["recipe"] == "`best`, not MNIST"
+    told = "`--recipe best`, trained and tested on synthetic digits: not an MNIST result"
+    assert f"- 2026-11-23-best: {told}\n" in page
 
 
 def half_written(folder: Path) -> None:

@@ -160,8 +160,8 @@ def test_the_search_knows_pages_by_their_addresses(site: Path) -> None:
 
 
 def test_the_drawing_page_is_the_exporters(site: Path) -> None:
-    robust = source_of("robust")
-    exported = html.page(fold(robust.net), robust.name)
+    people = source_of("people")
+    exported = html.page(fold(people.net), people.name)
     assert (site / "demo.html").read_bytes() == exported
     assert "demo.html" in parsed(site / "index.html").links
 

@@ -8,6 +8,9 @@ import pytest
 import torch
 
 from tinydigits.data import synthetic
+from tinydigits.data.hand import Hand
+from tinydigits.data.paths import Paths
+from tinydigits.data.pen import Pen
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -164,6 +167,23 @@ def test_zeros_have_a_hole_and_ones_have_none(images: Bytes, labels: Bytes) -> N
     assert (middle[labels == 0] == 0).mean() > 0.85
     stems = images[labels == 1, 13:16, 13:16].max(axis=(1, 2))
     assert (stems > 100).mean() > 0.97
+
+
+def test_hand_and_pen_can_be_chosen() -> None:
+    thin, thick = (
+        synthetic.draw(50, seed=0, hand=Hand(), tip=Pen(width=width))[0] for width in (1.5, 3)
+    )
+    assert thick.sum() > 1.7 * thin.sum()
+
+
+def test_paths_can_come_from_elsewhere() -> None:
+    def stems(labels: npt.NDArray[np.int64], _: np.random.Generator) -> Paths:
+        points = np.zeros((len(labels), 72, 2), np.float32)
+        points[:, :, 1] = np.linspace(-0.5, 0.5, 72)
+        return Paths(points, np.zeros((len(labels), 72), np.int64))
+
+    images, _ = synthetic.draw(30, seed=0, paths=stems, hand=Hand(), tip=Pen())
+    assert np.abs(images.astype(int) - images[0]).max() <= 1
 
 
 def test_no_digits() -> None:

@@ -98,7 +98,7 @@ def pendigits(tmp_path: Path) -> Path:
 
 
 def test_pendigits_are_read_with_their_writers(pendigits: Path) -> None:
-    one, four = unipen.read(pendigits)
+    one, four = unipen.read_strokes(pendigits)
     assert (one.label, one.writer) == (1, "pendigits-orig/17")
     assert (four.label, four.writer) == (4, "pendigits-orig/18")
     # y points down.
@@ -107,13 +107,13 @@ def test_pendigits_are_read_with_their_writers(pendigits: Path) -> None:
 
 
 def test_included_files_are_found_and_put_together(collection: Path) -> None:
-    seven, five = unipen.read(collection / "data/1a/abc/jane.dat")
+    seven, five = unipen.read_strokes(collection / "data/1a/abc/jane.dat")
     assert (seven.label, seven.writer) == (7, "institute/jane")
     assert (five.label, len(five.strokes)) == (5, 2)  # the movement in between leaves no ink
 
 
 def test_axes_are_found_by_name_and_get_the_same_unit(collection: Path) -> None:
-    seven = unipen.read(collection / "data")[0]
+    seven = unipen.read_strokes(collection / "data")[0]
     # 200 points per inch across and 4 * 25.4 down.
     across = 4 * 25.4 / 200
     assert seven.strokes[0] == pytest.approx(
@@ -124,15 +124,15 @@ def test_axes_are_found_by_name_and_get_the_same_unit(collection: Path) -> None:
 def test_a_folder_is_read_file_by_file(collection: Path, pendigits: Path) -> None:
     (collection / "data/notes.txt").write_text("not strokes")
     pendigits.rename(collection / "data/digits.tes")
-    assert [digit.label for digit in unipen.read(collection / "data")] == [7, 5, 1, 4]
+    assert [digit.label for digit in unipen.read_strokes(collection / "data")] == [7, 5, 1, 4]
 
 
 def test_line_ends_of_other_systems_are_read(pendigits: Path) -> None:
-    before = unipen.read(pendigits)
+    before = unipen.read_strokes(pendigits)
     pendigits.write_bytes(PENDIGITS.replace("\n", "\r\n").encode())
     assert all(
         np.array_equal(a.strokes[0], b.strokes[0])
-        for a, b in zip(before, unipen.read(pendigits), strict=True)
+        for a, b in zip(before, unipen.read_strokes(pendigits), strict=True)
     )
 
 
@@ -161,7 +161,7 @@ def test_a_broken_file_is_refused_with_its_line(
     assert changes[0] in PENDIGITS
     pendigits.write_text(PENDIGITS.replace(*changes, 1))
     with pytest.raises(InputError, match=f"^{pendigits}, {message}") as caught:
-        unipen.read(pendigits)
+        unipen.read_strokes(pendigits)
     assert "\n" not in str(caught.value)
 
 
@@ -169,7 +169,7 @@ def test_files_that_include_each_other_are_refused(collection: Path) -> None:
     with (collection / "include/abc/abc.doc").open("a") as file:
         file.write(".INCLUDE abc/abc.doc\n")
     with pytest.raises(InputError, match=r"abc\.doc, line 8: abc/abc\.doc includes itself"):
-        unipen.read(collection / "data")
+        unipen.read_strokes(collection / "data")
 
 
 @pytest.mark.parametrize("content", [b"", b"no statements\n", bytes(range(256)), b".PEN_DOWN\n1 2"])
@@ -178,9 +178,9 @@ def test_files_without_digits_are_refused(tmp_path: Path, content: bytes) -> Non
     path.write_bytes(content)
     for given in (path, tmp_path):
         with pytest.raises(InputError, match=rf"no digits in {given}: expected a UNIPEN file"):
-            unipen.read(given)
+            unipen.read_strokes(given)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
-        unipen.read(tmp_path / "none.dat")
+        unipen.read_strokes(tmp_path / "none.dat")

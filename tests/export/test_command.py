@@ -19,12 +19,12 @@ PARITY = re.compile(
     r"parity on (.*): largest \|Δlogit\| ([-.e0-9]+), (\d+) of ([0-9,]+) answers differ, "
 )
 FORMS = {
-    "onnx": ["onnx", "robust", "net.onnx"],
-    "onnx --int8": ["onnx", "--int8", "robust", "net.onnx"],
-    "c": ["c", "robust", "net.h"],
-    "c --int8": ["c", "--int8", "robust", "net.h"],
-    "html": ["html", "robust", "net.html"],
-    "safetensors": ["safetensors", "robust", "net"],
+    "onnx": ["onnx", "people", "net.onnx"],
+    "onnx --int8": ["onnx", "--int8", "people", "net.onnx"],
+    "c": ["c", "people", "net.h"],
+    "c --int8": ["c", "--int8", "people", "net.h"],
+    "html": ["html", "people", "net.html"],
+    "safetensors": ["safetensors", "people", "net"],
 }
 RUN_WITH = {"c": "compiler", "c --int8": "compiler", "html": "chromium"}
 
@@ -96,7 +96,7 @@ def test_export_works_without_mnist_and_says_so(
 
 @pytest.mark.usefixtures("compiler", "synthetic")
 def test_a_header_takes_a_prefix(capsys: pytest.CaptureFixture[str]) -> None:
-    assert export("c", "--int8", "--prefix", "net7", "robust", "net.h") == 0
+    assert export("c", "--int8", "--prefix", "net7", "people", "net.h") == 0
     assert "int net7_predict(" in Path("net.h").read_text()
     printed = capsys.readouterr().out
     assert "3,680 bytes of static memory" in printed
@@ -108,7 +108,7 @@ def test_a_header_takes_a_prefix(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_prefix_that_no_c_name_has_is_refused(
     prefix: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = refusal(capsys, "c", "--prefix", prefix, "robust", "net.h")
+    told = refusal(capsys, "c", "--prefix", prefix, "people", "net.h")
     assert told.startswith(f"error: --prefix is {prefix!r}, but must be letters")
 
 
@@ -118,7 +118,7 @@ def test_without_a_compiler_or_browser_the_file_is_written(
     form: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PATH", "")
-    assert export(form, "robust", "net") == 0
+    assert export(form, "people", "net") == 0
     assert Path("net").stat().st_size > 50_000
     last = capsys.readouterr().out.splitlines()[-1]
     assert re.fullmatch(r"parity: not measured, no (C compiler|Chromium) was found", last)
@@ -132,7 +132,7 @@ def test_a_browser_that_shows_nothing_is_told(
     program.write_text("#!/bin/sh\necho '<body>cannot open the file</body>'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
-    assert export("html", "robust", "net") == 0
+    assert export("html", "people", "net") == 0
     assert capsys.readouterr().out.endswith("not measured, Chromium did not show the page\n")
 
 
@@ -141,11 +141,11 @@ def test_an_exported_file_is_evaluated(
 ) -> None:
     del real
     data = ["--data-dir", str(mnist_folder)]
-    assert export("onnx", "robust", "net.onnx", *data) == 0
+    assert export("onnx", "people", "net.onnx", *data) == 0
     capsys.readouterr()
     assert main(["evaluate", "--model", "net.onnx", *data]) == 0
     from_file = capsys.readouterr().out
-    assert main(["evaluate", "--model", "robust", *data]) == 0
+    assert main(["evaluate", "--model", "people", *data]) == 0
     assert from_file == capsys.readouterr().out
 
 
@@ -181,7 +181,7 @@ def test_wrong_models_are_refused(form: str, capsys: pytest.CaptureFixture[str])
 @pytest.mark.usefixtures("synthetic")
 def test_what_cannot_be_written_is_told(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
-    assert "file" in refusal(capsys, form, "robust", "file/out")
+    assert "file" in refusal(capsys, form, "people", "file/out")
 
 
 @pytest.mark.parametrize(("form", "module"), [("onnx", "onnx"), ("safetensors", "safetensors")])
@@ -194,10 +194,10 @@ def test_a_missing_extra_is_named(
     monkeypatch.delitem(sys.modules, f"tinydigits.export.{module}", raising=False)
     monkeypatch.delattr(f"tinydigits.export.{module}", raising=False)
     monkeypatch.setitem(sys.modules, module, None)
-    told = refusal(capsys, form, "robust", "out")
+    told = refusal(capsys, form, "people", "out")
     assert told.endswith(f"type pip install 'tinydigits[{form}]'")
 
 
 def test_a_safetensors_folder_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
-    assert "file is a file: expected a folder" in refusal(capsys, "safetensors", "robust", "file")
+    assert "file is a file: expected a folder" in refusal(capsys, "safetensors", "people", "file")

@@ -20,7 +20,7 @@ from tinydigits.train.recipes import RECIPES, Recipe
 @pytest.fixture
 def files(drawn: Dataset) -> dict[str, bytes]:
     tested = report(infer(load(), drawn.test.images), drawn.test.labels)
-    return folder(source_of("robust"), tested, "synthetic digits")
+    return folder(source_of("people"), tested, "synthetic digits")
 
 
 def test_weights_fit_the_net(files: dict[str, bytes], tmp_path: Path, drawn: Dataset) -> None:

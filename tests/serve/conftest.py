@@ -11,7 +11,7 @@ from tinydigits.serve.served import ServedNet, served_net
 
 @pytest.fixture(scope="package")
 def net() -> ServedNet:
-    return served_net("robust")
+    return served_net("people")
 
 
 @pytest.fixture

@@ -54,9 +54,9 @@ def error_of(answer: Any) -> str:
 def test_numbers_get_the_nets_answers(client: TestClient, shape: tuple[int, ...]) -> None:
     answer = client.post("/predict", json={"images": DIGITS.reshape(shape).tolist()})
     assert answer.status_code == 200
-    assert answer.json()["model"] == "robust"
+    assert answer.json()["model"] == "people"
     found = answer.json()["predictions"]
-    logits = infer(load("robust"), torch.from_numpy(DIGITS))
+    logits = infer(load("people"), torch.from_numpy(DIGITS))
     expected = torch.softmax(logits.double(), dim=1).numpy()
     np.testing.assert_allclose([each["probabilities"] for each in found], expected, atol=1e-5)
     assert [each["digit"] for each in found] == expected.argmax(axis=1).tolist()
@@ -279,7 +279,7 @@ def test_an_error_of_the_servers_tells_nothing_of_it(
 
 def test_the_page_is_that_of_export_but_for_its_policy(client: TestClient) -> None:
     answer = client.get("/")
-    assert answer.text == html.page(fold(load("robust")), "robust", allowed=SAME_ORIGIN).decode()
+    assert answer.text == html.page(fold(load("people")), "people", allowed=SAME_ORIGIN).decode()
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "connect-src 'self'" in policy
@@ -356,7 +356,7 @@ def test_requests_errors_and_times_are_counted(client: TestClient) -> None:
 
 
 def test_health_names_the_net(client: TestClient) -> None:
-    assert client.get("/healthz").json() == {"status": "ok", "model": "robust", "version": "0.1.0"}
+    assert client.get("/healthz").json() == {"status": "ok", "model": "people", "version": "0.1.0"}
 
 
 def test_the_documents_example_is_answered(client: TestClient) -> None:

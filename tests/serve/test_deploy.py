@@ -285,7 +285,7 @@ def test_image_holds_the_package_alone_and_its_nets(image: Image) -> None:
     (libraries,) = image.root.glob("opt/tinydigits/lib/python*/site-packages")
     named = {path.name.partition("-")[0] for path in libraries.iterdir()}
     assert named == {"tinydigits"}
-    assert (libraries / "tinydigits" / "net" / "weights" / "robust.onnx").exists()
+    assert (libraries / "tinydigits" / "net" / "weights" / "people.onnx").exists()
     programs = contents(image.root / "opt" / "tinydigits" / "bin")
     assert not [path for path in programs if path.name.startswith("pip")]
 

@@ -423,7 +423,7 @@ def test_wrong_options_get_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The port of a server, in this process, that waits only briefly for headers."""
     monkeypatch.setattr(limits, "HEADER_SECONDS", 0.2)
-    served = uvicorn.Server(configuration(served_net("robust")))
+    served = uvicorn.Server(configuration(served_net("people")))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=served.run, args=([listening],))
         thread.start()

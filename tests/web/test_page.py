@@ -34,7 +34,7 @@ WIDE, NARROW = {"width": 1000, "height": 760}, {"width": 360, "height": 740}
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "digits.html"
-    path.write_bytes(html.page(fold(load()), "robust"))
+    path.write_bytes(html.page(fold(load()), "people"))
     return path
 
 

@@ -1,4 +1,4 @@
-"""Data: MNIST's files, located and verified, and synthetic digits drawn by a program."""
+"""Data: MNIST files, located and verified, and digits and scenes drawn from pen strokes."""
 
 import lazy_loader
 

@@ -48,13 +48,14 @@ PEN = Pen(
 
 
 def draw(
-    count: int, *, seed: int, paths: Sampler | None = None
+    count: int, *, seed: int, paths: Sampler | None = None, hand: Hand = HAND, tip: Pen = PEN
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Return the first ``count`` digits of the endless sequence for ``seed``, with their labels.
 
     Images are uint8 (count, 28, 28), white (255) on black (0); labels are uint8 (count,). Each
-    group of ten contains every digit from 0 to 9 once, in random order. Digit i depends only on
-    ``seed``, ``paths`` and i. By default, ``paths`` come from the package's model of shapes.
+    group of ten contains every digit from 0 to 9 once, in random order. ``paths`` come from the
+    package's model of shapes unless they are given; ``hand`` and ``tip`` say how far hands and pens
+    differ. Digit i depends only on these, ``seed`` and i.
 
     Raises:
         ValueError: ``count`` is negative.
@@ -68,8 +69,8 @@ def draw(
         # The last block is drawn whole and then cut, so its digits do not depend on count.
         rng = np.random.default_rng(derive(seed, "synthetic", start // BLOCK))
         block = _draw_labels(rng)
-        varied = vary(paths(block, rng), HAND, rng)
-        images[start : start + BLOCK] = pen.draw(varied, PEN, rng)[: count - start]
+        varied = vary(paths(block, rng), hand, rng)
+        images[start : start + BLOCK] = pen.draw(varied, tip, rng)[: count - start]
         labels[start : start + BLOCK] = block[: count - start]
     return images, labels
 

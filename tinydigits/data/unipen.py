@@ -82,7 +82,7 @@ class Recording:
     missing: list[str] = field(default_factory=list)  # included files that are not there
 
 
-def read(path: Path) -> list[Written]:
+def read_strokes(path: Path) -> list[Written]:
     """Return the digits of a UNIPEN file, or of all such files in a folder, in alphabetical order.
 
     Segments that the donor calls ``BAD`` are left out.

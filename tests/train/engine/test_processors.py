@@ -53,9 +53,9 @@ def step(command: list[str], threads: int = 2) -> dict[str, torch.Tensor]:
     """Return what the program computes for 37 moved and lit digits, with dropout."""
     images, labels = digits(BATCH)
     flat = Flat(unusual_net(0.1), [])
-    robust = RECIPES["robust"]
-    moves = augment.numbers(BATCH, robust.augmentation, generator=torch.Generator().manual_seed(1))
-    lights = light.numbers(BATCH, robust.light, 784, generator=torch.Generator().manual_seed(2))
+    people = RECIPES["people"]
+    moves = augment.numbers(BATCH, people.augmentation, generator=torch.Generator().manual_seed(1))
+    lights = light.numbers(BATCH, people.light, 784, generator=torch.Generator().manual_seed(2))
     assert moves is not None
     assert lights is not None
     given: list[npt.NDArray[np.generic]] = [
