@@ -59,7 +59,8 @@ def _turned(stroke: Points, angle: float) -> Points:
     """Return a stroke turned about its middle by an angle in radians."""
     turn = np.array(((np.cos(angle), np.sin(angle)), (-np.sin(angle), np.cos(angle))))
     middle = (stroke[0] + stroke[-1]) / 2
-    return (stroke - middle) @ turn + middle
+    turned: Points = (stroke - middle) @ turn + middle
+    return turned
 
 
 def _straightness(stroke: Points) -> float:

@@ -110,7 +110,10 @@ def test_damaged_data_gets_one_line(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('.SEGMENT DIGIT 0 ? "x"\n', 'pad.dat, line 1: the label "x", expected a digit from 0 to 9'),
+        (
+            '.SEGMENT DIGIT 0 ? "x"\n',
+            'pad.dat, line 1: the label "x", expected a digit from 0 to 9',
+        ),
         ('.SEGMENT DIGIT 0 ? "1"\n', "pad.dat, line 1: component 0 of 0, expected components"),
         (".VERSION 3.1\n", "pad.dat, line 1: .VERSION 3.1, expected 1.0"),
         ("nothing", "no digits in pad.dat: expected a UNIPEN file"),

@@ -58,6 +58,11 @@ class Tips(NamedTuple):
     ink: FloatArray  # (N, POSITIONS): from 0 to 1 of black
     is_hollow: npt.NDArray[np.bool_]  # (N, 1)
 
+    def of(self, digits: slice | npt.NDArray[np.bool_]) -> "Tips":
+        """Return the tips of some digits."""
+        axes, direction, ink, is_hollow = self
+        return Tips(axes[digits], direction[digits], ink[digits], is_hollow[digits])
+
 
 def draw(paths: Paths, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
     """Return pictures of the paths, uint8 (N, 28, 28), white (255) on black (0), in MNIST's frame.
@@ -70,7 +75,7 @@ def draw(paths: Paths, pen: Pen, rng: np.random.Generator) -> npt.NDArray[np.uin
     points = _fit_to_box(paths.points, _reach(tips))
     for start in range(0, len(images), AT_ONCE):
         some = slice(start, start + AT_ONCE)
-        ink = _inked(points[some], Tips(*(values[some] for values in tips)))
+        ink = _inked(points[some], tips.of(some))
         images[some] = frame.centre(np.rint(255 * ink).astype(np.uint8))
     return images
 
@@ -100,8 +105,9 @@ def _choose(pen: Pen, count: int, positions: int, rng: np.random.Generator) -> T
     outer, ink = _profile(width / 2)
     axes = np.stack((outer * ratio, outer / ratio), axis=2)
     direction = np.stack((np.cos(angle), np.sin(angle)), axis=2)
-    parts = (part.astype(np.float32) for part in (axes, direction, ink * (1 - fading)))
-    return Tips(*parts, is_hollow=is_hollow)
+    parts = (axes, direction, ink * (1 - fading))
+    axes, direction, ink = (part.astype(np.float32) for part in parts)
+    return Tips(axes, direction, ink, is_hollow)
 
 
 def _profile(radius: Floats) -> tuple[Floats, Floats]:
@@ -146,7 +152,7 @@ def _inked(points: FloatArray, tips: Tips) -> FloatArray:
     ink = _ink(points, tips)
     hollow = tips.is_hollow[:, 0]
     if hollow.any():
-        inner = Tips(*(values[hollow] for values in tips))
+        inner = tips.of(hollow)
         inner = inner._replace(axes=(inner.axes - LINE).clip(min=2 * EDGE))
         ink[hollow] *= 1 - _ink(points[hollow], inner)
     return ink
