@@ -3,6 +3,7 @@ from .dataset import Digits as Digits
 from .dataset import load_dataset as load_dataset
 from .hand import Hand as Hand
 from .idx import parse as parse
+from .paths import Paths as Paths
 from .pen import Pen as Pen
 from .synthetic import draw as draw
 from .unipen import read_strokes as read_strokes
