@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tinydigits.data import unipen
 from tinydigits.data.dataset import Digits, digits, mnist_part
-from tinydigits.data.paths import Paths, path_of
+from tinydigits.data.paths import paths_of
 from tinydigits.data.pen import Pen, draw
 from tinydigits.data.scenes import KINDS, scene
 from tinydigits.data.sources import mnist_folder
@@ -110,9 +110,8 @@ def _figures(
 
 def _drawn(written: Sequence[Written]) -> Digits:
     """Return the digits in MNIST's frame, drawn with PEN."""
-    paths = [path_of(digit.strokes) for digit in written]
-    joined = Paths(*(np.concatenate(parts) for parts in zip(*paths, strict=True)))
-    images = draw(joined, PEN, np.random.default_rng(0))  # all have the same pen
+    paths = paths_of(digit.strokes for digit in written)
+    images = draw(paths, PEN, np.random.default_rng(0))  # all have the same pen
     return digits(images, np.array([digit.label for digit in written], np.uint8))
 
 

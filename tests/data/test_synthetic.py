@@ -171,7 +171,7 @@ def test_zeros_have_a_hole_and_ones_have_none(images: Bytes, labels: Bytes) -> N
 
 def test_hand_and_pen_can_be_chosen() -> None:
     thin, thick = (
-        synthetic.draw(50, seed=0, hand=Hand(), tip=Pen(width=width))[0] for width in (1.5, 3)
+        synthetic.draw(50, seed=0, hand=Hand(), pen=Pen(width=width))[0] for width in (1.5, 3)
     )
     assert thick.sum() > 1.7 * thin.sum()
 
@@ -182,7 +182,7 @@ def test_paths_can_come_from_elsewhere() -> None:
         points[:, :, 1] = np.linspace(-0.5, 0.5, 72)
         return Paths(points, np.zeros((len(labels), 72), np.int64))
 
-    images, _ = synthetic.draw(30, seed=0, paths=stems, hand=Hand(), tip=Pen())
+    images, _ = synthetic.draw(30, seed=0, paths=stems, hand=Hand(), pen=Pen())
     assert np.abs(images.astype(int) - images[0]).max() <= 1
 
 

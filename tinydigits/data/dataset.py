@@ -81,8 +81,10 @@ def load_dataset(
 
 def _hands(count: int, strokes: str) -> Digits:
     """Return digits drawn from the model of shapes, or from a UNIPEN file or a folder of them."""
-    paths = None if strokes == MODEL else sampler(unipen.read_strokes(Path(strokes)))
-    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=paths))
+    if strokes == MODEL:
+        return digits(*synthetic.draw(count, seed=HANDS_SEED))
+    written = unipen.read_strokes(Path(strokes))
+    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=sampler(written)))
 
 
 def _from_source(source: Source, directory: Path, synthetic_counts: tuple[int, int]) -> Dataset:

@@ -64,8 +64,8 @@ def _overrun(
     number = np.arange(stroke.max() + 1)
     belongs = stroke[:, :, None] == number
     first, size = belongs.argmax(axis=1), belongs.sum(axis=1)
-    steps = np.linalg.norm(np.diff(points, axis=1), axis=2)[:, :, None] * belongs[:, 1:]
-    length = np.where(belongs[:, :-1], steps, 0).sum(axis=1)
+    steps = np.linalg.norm(np.diff(points, axis=1), axis=2)[:, :, None]
+    length = (steps * (belongs[:, 1:] & belongs[:, :-1])).sum(axis=1)
     ends = hand.overrun * rng.standard_normal((2, *length.shape), np.float32)
     before, after = np.clip(ends / np.maximum(length, 1e-3), *OVERRUN_LIMITS)
     first, size, before, after = (

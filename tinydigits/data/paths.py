@@ -1,6 +1,6 @@
 """Paths of a pen: digits as strokes, each a row of positions from its start to its end."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +62,16 @@ def shares(lengths: Sequence[float] | Points, count: int) -> IntArray:
     given[largest] += 1
     given += 2
     return given
+
+
+def paths_of(digits: Iterable[Sequence[Points]]) -> Paths:
+    """Return the paths of digits given as strokes, each in the unit box.
+
+    Raises:
+        ValueError: a digit has more than POSITIONS / 2 strokes, or there are no digits.
+    """
+    parts = zip(*map(path_of, digits), strict=True)
+    return Paths(*(np.concatenate(part) for part in parts))
 
 
 def path_of(strokes: Sequence[Points]) -> Paths:

@@ -24,7 +24,6 @@ AT_ONCE = 8  # digits inked together: few enough for the cache
 
 PIXELS = np.arange(BOX, dtype=np.float32) + np.float32((1 - BOX) / 2)  # from the box's middle
 
-
 Floats = npt.NDArray[np.floating]
 
 

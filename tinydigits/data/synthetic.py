@@ -5,15 +5,14 @@ it, a pen inks it, and the picture is in MNIST's frame: 20 pixels on the longer 
 mass in the middle of 28 x 28 pixels.
 """
 
-from functools import partial
-
 import numpy as np
 import numpy.typing as npt
 
-from tinydigits.data import pen, shapes
+from tinydigits.data import shapes
 from tinydigits.data.hand import Hand, vary
-from tinydigits.data.paths import IntArray
+from tinydigits.data.paths import IntArray, Paths
 from tinydigits.data.pen import Pen
+from tinydigits.data.pen import draw as ink
 from tinydigits.data.written import Sampler
 from tinydigits.net.contract import CLASSES, SIDE
 from tinydigits.seeds import derive
@@ -47,22 +46,31 @@ PEN = Pen(
 )
 
 
+def from_shapes(labels: IntArray, rng: np.random.Generator) -> Paths:
+    """Return the path of a new digit for each label, from the package's model of shapes."""
+    return shapes.sample(shapes.learned(), labels, rng)
+
+
 def draw(
-    count: int, *, seed: int, paths: Sampler | None = None, hand: Hand = HAND, tip: Pen = PEN
+    count: int,
+    *,
+    seed: int,
+    paths: Sampler = from_shapes,
+    hand: Hand = HAND,
+    pen: Pen = PEN,
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
     """Return the first ``count`` digits of the endless sequence for ``seed``, with their labels.
 
     Images are uint8 (count, 28, 28), white (255) on black (0); labels are uint8 (count,). Each
-    group of ten contains every digit from 0 to 9 once, in random order. ``paths`` come from the
-    package's model of shapes unless they are given; ``hand`` and ``tip`` say how far hands and pens
-    differ. Digit i depends only on these, ``seed`` and i.
+    group of ten contains every digit from 0 to 9 once, in random order. ``paths`` returns what is
+    drawn; ``hand`` and ``pen`` say how far hands and pens differ. Digit i depends only on these,
+    ``seed`` and i.
 
     Raises:
         ValueError: ``count`` is negative.
     """
     if count < 0:
         raise ValueError(f"count must be at least 0, got {count}")
-    paths = paths or partial(shapes.sample, shapes.learned())
     images = np.zeros((count, SIDE, SIDE), np.uint8)
     labels = np.zeros(count, np.uint8)
     for start in range(0, count, BLOCK):
@@ -70,7 +78,7 @@ def draw(
         rng = np.random.default_rng(derive(seed, "synthetic", start // BLOCK))
         block = _draw_labels(rng)
         varied = vary(paths(block, rng), hand, rng)
-        images[start : start + BLOCK] = pen.draw(varied, tip, rng)[: count - start]
+        images[start : start + BLOCK] = ink(varied, pen, rng)[: count - start]
         labels[start : start + BLOCK] = block[: count - start]
     return images, labels
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 import numpy as np
-import numpy.typing as npt
 
+from tinydigits.data.paths import Points
 from tinydigits.data.written import Written
 from tinydigits.errors import InputError
 from tinydigits.files import read_bytes
@@ -32,7 +32,6 @@ LEVELS = ("CHARACTER", "DIGIT")  # of segments; words, lines and pages are left 
 MOST_COMPONENTS = 1000  # in a range; a digit has up to ten
 PER_INCH = {"POINTS_PER_INCH": 1.0, "POINTS_PER_MM": 25.4}
 
-Points = npt.NDArray[np.float64]
 _KEYWORD = re.compile(r"^[ \t]*\.([A-Z][A-Z_]*)", re.MULTILINE)
 _SEGMENT = re.compile(r'\s*(\S+)\s+(\S+)\s+(\S+)\s+"(.*)"\s*', re.DOTALL)
 _RANGE = re.compile(r"(\d+)(?:-(\d+))?")

@@ -85,12 +85,12 @@ def _of_label(label: int, digits: Sequence[Written], rng: np.random.Generator) -
 
 def _groups(digits: Sequence[Written]) -> Iterator[Group]:
     """Yield a label's digits by their number of strokes, but for numbers that are rare."""
-    for strokes in range(1, STROKES + 1):
-        is_member = np.array([len(digit.strokes) == strokes for digit in digits])
-        members = [digit for digit in digits if len(digit.strokes) == strokes]
+    strokes, weight = np.array([len(digit.strokes) for digit in digits]), weights(digits)
+    for count in range(1, STROKES + 1):
+        members = np.flatnonzero(strokes == count).tolist()
         if len(members) >= FEWEST:
-            series = np.stack([_in_every_order(digit.strokes) for digit in members])
-            yield Group(members[0].label, strokes, series, weights(digits)[is_member])
+            series = np.stack([_in_every_order(digits[member].strokes) for member in members])
+            yield Group(digits[members[0]].label, count, series, weight[members])
 
 
 def _in_every_order(strokes: Sequence[Points]) -> Floats:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tinydigits.data.paths import POSITIONS, IntArray, Paths, Points, path_of
+from tinydigits.data.paths import POSITIONS, IntArray, Paths, Points, paths_of
 from tinydigits.errors import InputError
 from tinydigits.net.contract import CLASSES
 
@@ -41,9 +41,7 @@ def sampler(digits: Sequence[Written]) -> Sampler:
     longest = max(len(digit.strokes) for digit in digits)
     if 2 * longest > POSITIONS:
         raise InputError(f"a digit has {longest} strokes, expected at most {POSITIONS // 2}")
-    paths = [path_of(digit.strokes) for digit in digits]
-    points = np.concatenate([path.points for path in paths])
-    stroke = np.concatenate([path.stroke for path in paths])
+    points, stroke = paths_of(digit.strokes for digit in digits)
     weight = weights(digits)
     of_label = [
         np.array([index for index, digit in enumerate(digits) if digit.label == label], np.int64)

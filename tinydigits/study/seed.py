@@ -32,7 +32,8 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
     # The random state is one per process: two threads would draw from each other's streams.
     with _ONE_AT_A_TIME:
         torch.set_num_threads(1)
-        dataset = dataset_of(config.data, data_dir, config.hands, config.strokes)
+        source = (config.data, data_dir, config.hands, config.strokes)
+        dataset = dataset_of(*source)
         digits = split(dataset, config)
         state = start(config, len(digits.train), choose(config))
         list(fit(state, digits, config))
@@ -40,7 +41,7 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
         net = Net()
         net.load_state_dict(state.net.state_dict())
         tested = report(infer(net, dataset.test.images), dataset.test.labels)
-        sets = _damaged_test(config.data, data_dir) if damage else None
+        sets = _damaged_test(*source) if damage else None
         return Run(
             seed=config.seed,
             accuracy=round(tested.accuracy, 4),
@@ -62,6 +63,8 @@ def dataset_of(source: Source, data_dir: Path, hands: int, strokes: str) -> Data
 
 
 @lru_cache(maxsize=1)
-def _damaged_test(source: Source, data_dir: Path) -> list[tuple[str, Digits]]:
+def _damaged_test(
+    source: Source, data_dir: Path, hands: int, strokes: str
+) -> list[tuple[str, Digits]]:
     """Return the test digits under each kind of damage, computed once per process."""
-    return list(damaged(load_dataset(source, data_dir).test))
+    return list(damaged(dataset_of(source, data_dir, hands, strokes).test))

@@ -78,8 +78,10 @@ def _prepared(
     config: TrainConfig, data_dir: Path, world: World
 ) -> tuple[hardware.Compute, Dataset]:
     compute = choose(config, world)
-    load = partial(load_dataset, hands=config.hands, strokes=config.strokes)
-    return compute, world.one_after_the_first(lambda: load(config.data, data_dir))
+    dataset = world.one_after_the_first(
+        lambda: load_dataset(config.data, data_dir, hands=config.hands, strokes=config.strokes)
+    )
+    return compute, dataset
 
 
 def _one_batch(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, TrainConfig]:
