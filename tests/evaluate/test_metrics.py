@@ -213,12 +213,12 @@ def test_without_none_all_are_left_and_without_all_none_is() -> None:
         result.without([5])
 
 
-def test_disputed_labels_are_8_of_the_default_nets_45_mistakes() -> None:
+def test_disputed_labels_are_7_of_the_default_nets_52_mistakes() -> None:
     mistakes = json.loads((WEIGHTS / f"{DEFAULT}.json").read_text())
     assert len(set(DISPUTED_TEST_LABELS)) == 15
     assert max(DISPUTED_TEST_LABELS) < 10_000
-    assert len(mistakes["wrong_indices"]) == 45
-    assert len(set(DISPUTED_TEST_LABELS) & set(mistakes["wrong_indices"])) == 8
+    assert len(mistakes["wrong_indices"]) == 52
+    assert len(set(DISPUTED_TEST_LABELS) & set(mistakes["wrong_indices"])) == 7
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
