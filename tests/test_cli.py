@@ -62,6 +62,10 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("train --data synthetic --batch-size 601 --val 0", "expected at most 600"),
         ("train --data synthetic --val 600", "--val 600 leaves no digit to train on"),
         ("train --hands -1", "--hands is -1, but must be at least 0"),
+        (
+            "train --strokes pad.dat",
+            "--hands is 0, but must be above 0 to draw from pad.dat: --hands 40000, for example",
+        ),
         ("train --data synthetic --strokes pad.dat", "cannot read pad.dat: No such file"),
         ("train --data mnist", "put the four MNIST files into data, or name their folder"),
         ("train --data synthetic --val 100 --resume", "there is no checkpoints/last.pth"),

@@ -167,6 +167,12 @@ class TrainConfig:
         _require(_positive(self.muon_lr), "muon-lr", self.muon_lr, "above 0, such as 0.04")
         _require(self.val >= 0, "val", self.val, "at least 0")
         _require(self.hands >= 0, "hands", self.hands, "at least 0")
+        _require(
+            self.strokes == MODEL or self.hands > 0,
+            "hands",
+            self.hands,
+            f"above 0 to draw from {self.strokes}: --hands 40000, for example",
+        )
         _require(self.still_epochs >= 0, "still-epochs", self.still_epochs, "at least 0")
         _require(
             len(self.shares) > 0 and all(0 < share <= 1 for share in self.shares),
