@@ -66,7 +66,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             "train --strokes pad.dat",
             "--hands is 0, but must be above 0 to draw from pad.dat: --hands 40000, for example",
         ),
-        ("train --data synthetic --strokes pad.dat", "cannot read pad.dat: No such file"),
+        ("train --data synthetic --hands 5 --strokes pad.dat", "cannot read pad.dat: No such file"),
         ("train --data mnist", "put the four MNIST files into data, or name their folder"),
         ("train --data synthetic --val 100 --resume", "there is no checkpoints/last.pth"),
         ("train --dry-run --resume", "leave out one of the two"),
