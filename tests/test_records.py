@@ -69,6 +69,7 @@ EXPORTS = {
 }
 LATEST_SHIPPED, LATEST_EXPORTS = list(SHIPPED)[-1], list(EXPORTS)[-1]
 PEOPLE = record(f"{NOW}-people/people.json")
+PEOPLE_SEEDS = record(f"{NOW}-people/seeds.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -195,6 +196,28 @@ def people_row(name: str) -> str:
 
 def people_figures() -> list[str]:
     return [f"| `{name}` | {people_row(name)} |" for name in RECIPES]
+
+
+def people_seed_rows() -> list[str]:
+    nets = list(PEOPLE_SEEDS["nets"].values())
+    rows = [
+        (
+            told["writers"],
+            told["worst_tenth"],
+            statistics.mean(told["scenes"].values()),
+            told["digits"],
+            told["mnist"],
+            told["damage"],
+        )
+        for told in nets
+    ]
+    means = [statistics.mean(column) for column in zip(*rows, strict=True)]
+    named = zip([*map(str, range(len(nets))), "mean"], [*rows, means], strict=True)
+    return [
+        f"| {name} | {writers:.2f} % | {worst:.1f} % | {scenes:.1f} % | {digits:.2f} % "
+        f"| {mnist:.2f} % | {damage:.1f} % |"
+        for name, (writers, worst, scenes, digits, mnist, damage) in named
+    ]
 
 
 def synthetic_figures(date: str = NOW) -> list[str]:
@@ -409,7 +432,7 @@ def test_pages_quote_nothing_else(text: str) -> None:
         *((f"{date}-{recipe}", recipe_figures(recipe, date)) for date, recipe in RECORDED),
         *((f"{date}-{recipe}", fresh_figures(recipe, date)) for date, recipe in FRESH),
         *((f"{date}-{RETIRED}", kind_figures(date, NAMES[BEFORE])) for date in (NOW, BEFORE)),
-        (f"{NOW}-people", [*kind_figures(NOW, RECIPES), *people_figures()]),
+        (f"{NOW}-people", [*kind_figures(NOW, RECIPES), *people_figures(), *people_seed_rows()]),
         *((f"{date}-fast", timing_figures(date)) for date in (NOW, BEFORE)),
         *((f"{date}-pipeline", pipeline_figures(date)) for date in (NOW, BEFORE)),
         (f"{BEFORE}-fast", [mean_with_interval(LONGER.accuracies.values())]),
@@ -479,8 +502,17 @@ def test_the_default_net_reads_peoples_digits_best() -> None:
     assert max(in_scenes, key=in_scenes.__getitem__) == DEFAULT
 
 
-def test_the_record_of_people_is_consistent() -> None:
-    for told in PEOPLE["nets"].values():
+def test_the_seeds_read_of_people_are_those_of_the_study() -> None:
+    of_study = STUDIES[NOW]["people"].accuracies
+    assert [told["mnist"] for told in PEOPLE_SEEDS["nets"].values()] == [
+        pytest.approx(of_study[seed]) for seed in sorted(of_study)
+    ]
+    assert PEOPLE_SEEDS["nets"]["people"] == PEOPLE["nets"]["people"]
+
+
+@pytest.mark.parametrize("nets", [PEOPLE["nets"], PEOPLE_SEEDS["nets"]], ids=["nets", "seeds"])
+def test_the_record_of_people_is_consistent(nets: dict[str, Any]) -> None:
+    for told in nets.values():
         errors = told["errors"]
         assert len(errors) == PEOPLE["writers"]
         assert sum(count for _, count in errors.values()) == PEOPLE["digits"]
