@@ -17,11 +17,11 @@ from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import report
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
-from tinydigits.train import run
+from tinydigits.train import checkpoint, run
 from tinydigits.train.checkpoint import Origin
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.hardware import Compute
-from tinydigits.train.loop import EpochResult, start
+from tinydigits.train.loop import EpochResult, State, start
 from tinydigits.train.run import train_on
 
 REPORT_KEYS = {
@@ -234,6 +234,26 @@ def test_a_finished_run_is_trained_further_in_a_new_cycle(
         assert (content["cycles"], content["config"]["epochs"]) == ([0, 2], 4)
     assert torch.load(final / "model_epoch_1.pth")["cycles"] == [0]
     assert not list(tmp_path.glob("previous-*"))
+
+
+def test_a_run_killed_after_its_last_state_was_saved_lacks_no_metrics(
+    drawn: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = checkpoint.save_last
+
+    def save_and_die(out: Path, state: State, origin: Origin) -> None:
+        saved(out, state, origin)
+        if state.epoch == 2:
+            raise KeyboardInterrupt
+
+    config = TrainConfig(epochs=2, batch_size=64, val=100, data="synthetic")
+    cpu = Compute(torch.device("cpu"), torch.float32)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint, "save_last", save_and_die)
+        train_on(drawn, config, cpu, out=tmp_path, resume=False)
+    train_on(drawn, config, cpu, out=tmp_path, resume=True)
+    lines = (tmp_path / checkpoint.METRICS).read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [0, 1]
 
 
 TRAIN = """
