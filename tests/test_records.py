@@ -187,36 +187,28 @@ def pipeline_figures(date: str = NOW) -> list[str]:
     ]
 
 
-def people_row(name: str) -> str:
+def people_row(told: dict[str, Any]) -> str:
     """What a net reads of people's digits, as the tables show it."""
-    told = PEOPLE["nets"][name]
     scenes = statistics.mean(told["scenes"].values())
     return f"{told['writers']:.2f} % | {told['worst_tenth']:.1f} % | {scenes:.1f} %"
 
 
 def people_figures() -> list[str]:
-    return [f"| `{name}` | {people_row(name)} |" for name in RECIPES]
+    return [f"| `{name}` | {people_row(PEOPLE['nets'][name])} |" for name in RECIPES]
 
 
 def people_seed_rows() -> list[str]:
     nets = list(PEOPLE_SEEDS["nets"].values())
-    rows = [
-        (
-            told["writers"],
-            told["worst_tenth"],
-            statistics.mean(told["scenes"].values()),
-            told["digits"],
-            told["mnist"],
-            told["damage"],
-        )
-        for told in nets
-    ]
-    means = [statistics.mean(column) for column in zip(*rows, strict=True)]
-    named = zip([*map(str, range(len(nets))), "mean"], [*rows, means], strict=True)
+    keys = ("writers", "worst_tenth", "digits", "mnist", "damage")
+    mean: dict[str, Any] = {key: statistics.mean(told[key] for told in nets) for key in keys}
+    mean["scenes"] = {
+        kind: statistics.mean(told["scenes"][kind] for told in nets) for kind in nets[0]["scenes"]
+    }
+    named = zip([*map(str, range(len(nets))), "mean"], [*nets, mean], strict=True)
     return [
-        f"| {name} | {writers:.2f} % | {worst:.1f} % | {scenes:.1f} % | {digits:.2f} % "
-        f"| {mnist:.2f} % | {damage:.1f} % |"
-        for name, (writers, worst, scenes, digits, mnist, damage) in named
+        f"| {name} | {people_row(told)} | {told['digits']:.2f} % "
+        f"| {told['mnist']:.2f} % | {told['damage']:.1f} % |"
+        for name, told in named
     ]
 
 
@@ -392,7 +384,9 @@ def step_rows() -> list[str]:
     ]
 
 
-README_FIGURES = [f"{recipe_figures(name)[0]} {people_row(name)} |" for name in RECIPES]
+README_FIGURES = [
+    f"{recipe_figures(name)[0]} {people_row(PEOPLE['nets'][name])} |" for name in RECIPES
+]
 GUIDE_FIGURES = [
     *timing_figures(),
     *pipeline_figures(),

@@ -65,10 +65,10 @@ def shares(lengths: Sequence[float] | Points, count: int) -> IntArray:
 
 
 def paths_of(digits: Iterable[Sequence[Points]]) -> Paths:
-    """Return the paths of digits given as strokes, each in the unit box.
+    """Return the paths of digits given as strokes, each in the unit box; there is at least one.
 
     Raises:
-        ValueError: a digit has more than POSITIONS / 2 strokes, or there are no digits.
+        ValueError: a digit has more than POSITIONS / 2 strokes.
     """
     parts = zip(*map(path_of, digits), strict=True)
     return Paths(*(np.concatenate(part) for part in parts))

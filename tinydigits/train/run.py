@@ -269,7 +269,7 @@ def _keep(out: Path, state: State, origin: Origin) -> bool:
     if best:
         name = f"model_epoch_{state.epoch - 1}_acc_{accuracies[-1]:.2f}.pth"
         checkpoint.save_model(out / name, state, origin)
-    # The state last: a run killed before it trains the epoch again and writes all of this again.
+    # The state is saved last: a run killed earlier trains this epoch again and writes it all again.
     lines = [f"{json.dumps(asdict(result))}\n" for result in state.history]
     write_atomically(out / METRICS, "".join(lines).encode())
     checkpoint.save_last(out, state, origin)

@@ -71,8 +71,8 @@ def engine_steps(
 def _pytorch_on_one_thread() -> Iterator[None]:
     """Leave the cores to the engine's threads.
 
-    PyTorch's own threads spin for milliseconds after each parallel operation. Where light
-    is varied, which takes many random numbers, a step then took as long on two threads as on one.
+    PyTorch's own threads spin for milliseconds after each parallel operation. Where light is
+    varied, which takes many random numbers, a step then took as long on two threads as on one.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
