@@ -14,11 +14,12 @@ from string import Template
 
 import numpy as np
 
+from tinydigits.net.finding import FILE
 from tinydigits.net.layers import Convolution
 
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
-    "arrays", "filters", "shapes", "ink", "image", "net", "draw", "page",
+    "arrays", "filters", "shapes", "finder", "finding", "ink", "image", "net", "draw", "page",
 )  # fmt: skip
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
@@ -40,6 +41,7 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
         style=style,
         script=script,
         net=_description(layers),
+        finder=FILE.read_text(),
         numbers=f"{sum(layer.weight.size + layer.bias.size for layer in layers):,}",
         name=html.escape(name),
     )

@@ -23,7 +23,7 @@ OPSET, IR = 16, 8
 
 def in_floats(layers: list[Convolution]) -> bytes:
     """Return the ONNX file of a float32 net."""
-    graph = _Graph()
+    graph = Graph()
     x = graph.pixels()
     for layer in layers:
         x = graph.convolution(x, layer.weight, layer.bias)
@@ -33,7 +33,7 @@ def in_floats(layers: list[Convolution]) -> bytes:
             x = graph.max_pool(x)
         if layer.pool == "mean":
             x = graph.add("GlobalAveragePool", x)
-    return graph.file(x, len(layers[-1].bias))
+    return graph.logits(x, len(layers[-1].bias))
 
 
 def in_integers(layers: list[IntegerConvolution]) -> bytes:
@@ -43,7 +43,7 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
     in 16 bits, which overflow if activations are unsigned and weights are signed.
     """
     *inner, last = layers
-    graph = _Graph()
+    graph = Graph()
     x = graph.add("QuantizeLinear", graph.pixels(), np.float32(1), np.uint8(0))
     for layer in inner:
         x = graph.add(
@@ -66,7 +66,7 @@ def in_integers(layers: list[IntegerConvolution]) -> bytes:
     x = graph.add("GlobalAveragePool", x)
     weight = last.weight * last.weight_scale[:, None, None, None]
     x = graph.convolution(x, weight, last.bias * last.input_scale * last.weight_scale)
-    return graph.file(x, len(last.bias))
+    return graph.logits(x, len(last.bias))
 
 
 def _unsigned(weight: Any) -> Any:
@@ -81,17 +81,17 @@ def _convolution(weight: Any) -> dict[str, Any]:
     return {**_window(weight.shape[-1], 1), "dilations": [1, 1], "group": 1}
 
 
-class _Graph:
+class Graph:
     """Nodes and constants, each named by its number."""
 
     def __init__(self) -> None:
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
 
-    def add(self, kind: str, *inputs: Any, **attributes: Any) -> str:
+    def add(self, kind: str, *inputs: Any, output: str | None = None, **attributes: Any) -> str:
         """Add a node and return its output's name; arrays among its inputs become constants."""
         names = [each if isinstance(each, str) else self._constant(each) for each in inputs]
-        output = f"n{len(self.nodes)}"
+        output = output or f"n{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, names, [output], **attributes))
         return output
 
@@ -115,12 +115,16 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def file(self, x: str, classes: int) -> bytes:
+    def logits(self, x: str, classes: int) -> bytes:
         """Return the ONNX file of the graph, with ``x`` (N, classes, 1, 1) flattened to logits."""
-        self.nodes.append(helper.make_node("Flatten", [x], ["logits"], axis=1))
+        self.add("Flatten", x, output="logits", axis=1)
         pixels = helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["N", SIDE, SIDE])
         logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", classes])
-        graph = helper.make_graph(self.nodes, "tinydigits", [pixels], [logits], self.constants)
+        return self.file([pixels], [logits])
+
+    def file(self, inputs: list[Any], outputs: list[Any]) -> bytes:
+        """Return the ONNX file of the graph with these inputs and outputs."""
+        graph = helper.make_graph(self.nodes, "tinydigits", inputs, outputs, self.constants)
         model = helper.make_model(
             graph,
             opset_imports=[helper.make_opsetid("", OPSET)],

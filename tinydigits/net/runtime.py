@@ -6,7 +6,7 @@ reads once, when it is loaded. Set the variable to 0 to keep the telemetry.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ import onnxruntime
 from tinydigits.errors import InputError
 from tinydigits.net.broken import refuse_broken
 from tinydigits.net.contract import CLASSES, SIDE
+from tinydigits.net.finding import ONNX_FILE, Floats
 from tinydigits.net.graph import constants_of
 
 
@@ -63,6 +64,20 @@ def logits(session: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
     """Return float32 logits (N, 10) for uint8 pixels (N, 28, 28)."""
     (found,) = session.run(["logits"], {"pixels": pixels})
     return np.asarray(found)
+
+
+def finder() -> Callable[[Floats], tuple[Floats, Floats]]:
+    """Return the package's finder as a function of a view, for any number of threads at once.
+
+    It takes and returns what ``reading.finding.Finder`` describes.
+    """
+    session = _started(ONNX_FILE.read_bytes(), threads=1)
+
+    def find(view: Floats) -> tuple[Floats, Floats]:
+        ink, votes = session.run(["ink", "votes"], {"view": view})
+        return ink, votes
+
+    return find
 
 
 @contextmanager

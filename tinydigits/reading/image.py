@@ -1,7 +1,7 @@
 """Convert any picture of a digit to MNIST's format: 28x28 pixels, white on black.
 
-The picture is made upright, opaque and grey. `ink` finds the digit's ink, and looks again more
-closely if the digit is small. The ink is scaled to 20 pixels and centred as in MNIST.
+The picture is made upright, opaque and grey. `finding` finds the digit and `ink` measures its ink,
+which is scaled to 20 pixels and centred as in MNIST.
 """
 
 import math
@@ -18,14 +18,9 @@ from tinydigits.data.frame import BOX
 from tinydigits.data.likeness import DARK
 from tinydigits.errors import NoDigit
 from tinydigits.reading import messages
-from tinydigits.reading.ink import BLOT, Floats, Strokes, extent_of, find_strokes, mean_width
+from tinydigits.reading.finding import Finder, Floats, Look, Mask, only_digit
+from tinydigits.reading.ink import Strokes, mean_width, strokes_of
 
-Box = tuple[int, int, int, int]  # left, upper, right and lower, as Pillow counts
-
-VIEW = 256  # pixels of a view's longer side: enough to measure a digit that fills it
-LOOKS = 5  # at most; each magnifies at least CLOSER times more than the one before
-CLOSER = 1.6
-MARGIN = 0.3  # around the digit, as a share of its size
 CHANNELS = (1, 3, 4)
 MOST = 1e30  # no real picture has larger numbers, and their sums would overflow
 LEAST_SIZE = 4  # pixels: anything smaller cannot be told from a dot ...
@@ -35,28 +30,31 @@ THINNEST = 1.6  # pixels in a digit of 20: 97 % of MNIST's strokes are wider
 THICKENED = 2.2  # pixels in a digit of 20: the width that thinner strokes get
 
 
-def to_mnist(image: Image.Image) -> npt.NDArray[np.uint8]:
+def to_mnist(image: Image.Image, finder: Finder | None = None) -> npt.NDArray[np.uint8]:
     """Return the digit in a picture in MNIST's format: uint8 (28, 28), white on black.
 
     Accepts any Pillow mode, dark on light or light on dark. The longer side of the digit becomes
     20 pixels and its centre of mass moves to index (14, 14), as in MNIST. Strokes too thin for
-    that size are thickened, so that they do not fade.
+    that size are thickened, so that they do not fade. ``finder`` marks digits' ink; by default it
+    is the package's, run by PyTorch.
 
     Raises:
         NoDigit: the picture contains no digit.
         SeveralDigits: the picture contains more than one digit.
     """
-    picture = _grey(_opaque(ImageOps.exif_transpose(image)))
-    box = (0, 0, *picture.size)
-    digit = find_strokes(_view(picture, box))
-    for _ in range(LOOKS):
-        closer = _around(digit, box)
-        if max(_sides(closer)) * CLOSER > max(_sides(box)):
-            break
-        box = closer
-        digit = find_strokes(_view(picture, box))
-    _refuse_dots(digit, box, picture)
-    return _fit(_thickened(digit))
+    picture = grey(_opaque(ImageOps.exif_transpose(image)))
+    lightest, darkest = picture.getextrema()
+    if lightest == darkest:
+        raise NoDigit(messages.BLANK)
+    seen = only_digit(picture, finder or _own_finder())
+    _refuse_dots(seen, picture)
+    return _fit(_thickened(strokes_of(picture, seen)))
+
+
+def _own_finder() -> Finder:
+    from tinydigits.net.finder import finder  # the server has no PyTorch and brings its own
+
+    return finder()
 
 
 def from_array(array: npt.ArrayLike) -> Image.Image:
@@ -129,7 +127,7 @@ def _on_paper(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(paper, image).convert("RGB")
 
 
-def _grey(image: Image.Image) -> Image.Image:
+def grey(image: Image.Image) -> Image.Image:
     """Return one channel, along the direction in which the picture's colours vary most.
 
     Brightness alone would lose red ink on green paper. For black ink on white paper, the first
@@ -145,43 +143,16 @@ def _grey(image: Image.Image) -> Image.Image:
     return image.convert("L", (*weights.tolist(), -darkest))
 
 
-def _view(picture: Image.Image, box: Box) -> Floats:
-    """Return a part of the picture: brightness 0 to 1, longer side at most VIEW pixels."""
-    scale = min(1, VIEW / max(_sides(box)))
-    size = tuple(max(1, round(side * scale)) for side in _sides(box))
-    view = picture.resize((size[0], size[1]), Resampling.BOX, box=box)
-    brightness: Floats = np.asarray(view, np.float32) / np.float32(255)
-    return brightness
-
-
-def _sides(box: Box) -> tuple[int, int]:
-    left, upper, right, lower = box
-    return right - left, lower - upper
-
-
-def _around(digit: Strokes, box: Box) -> Box:
-    """Return the part of the picture around the digit found in the view of ``box``."""
-    scale = max(_sides(box)) / max(digit.core.shape)
-    found = extent_of(digit.core)
-    margin = max(2, MARGIN * found.size)
-    return (
-        max(box[0], box[0] + math.floor((found.left - margin) * scale)),
-        max(box[1], box[1] + math.floor((found.top - margin) * scale)),
-        min(box[2], box[0] + math.ceil((found.right + margin) * scale)),
-        min(box[3], box[1] + math.ceil((found.bottom + margin) * scale)),
-    )
-
-
-def _refuse_dots(digit: Strokes, box: Box, picture: Image.Image) -> None:
-    size = extent_of(digit.core).size
-    share = size / max(digit.core.shape) * max(_sides(box)) / max(picture.size)
-    if size < LEAST_SIZE or share < LEAST_SHARE or digit.elongation < BLOT:
+def _refuse_dots(seen: Look, picture: Image.Image) -> None:
+    left, upper, right, lower = seen.digits[0].box
+    size = max(right - left, lower - upper) / seen.scale
+    if size < LEAST_SIZE or size < LEAST_SHARE * max(picture.size):
         raise NoDigit(messages.SPECK)
 
 
 def _thickened(digit: Strokes) -> Floats:
     """Return the ink, with its strokes thickened if they are thinner than MNIST's."""
-    pixel = extent_of(digit.core).size / BOX  # a pixel of the result, in pixels of the view
+    pixel = _extent(digit.core) / BOX  # a pixel of the result, in pixels of the view
     width = mean_width(digit.core) / pixel
     if width >= THINNEST:
         return digit.ink
@@ -195,7 +166,7 @@ def _thickened(digit: Strokes) -> Floats:
 
 def _fit(ink: Floats) -> npt.NDArray[np.uint8]:
     """Return ink (H, W) in MNIST's frame, uint8 (28, 28)."""
-    pixel = extent_of(ink > 0).size / BOX  # a pixel of the result, in pixels of the view
+    pixel = _extent(ink > 0) / BOX  # a pixel of the result, in pixels of the view
     top, bottom = _ends(ink.max(axis=1), pixel)
     left, right = _ends(ink.max(axis=0), pixel)
     scale = BOX / max(bottom - top, right - left)
@@ -212,6 +183,11 @@ def _fit(ink: Floats) -> npt.NDArray[np.uint8]:
     box[0, row : row + height, column : column + width] = np.rint(255 * (small / white).clip(0, 1))
     centred: npt.NDArray[np.uint8] = frame.centre(box)[0]
     return centred
+
+
+def _extent(mask: Mask) -> int:
+    """Return the longer side of the box around the set pixels of a mask; at least one is set."""
+    return max(int(np.ptp(each)) for each in np.nonzero(mask)) + 1
 
 
 def _ends(profile: Floats, pixel: float) -> tuple[float, float]:

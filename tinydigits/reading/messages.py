@@ -7,11 +7,8 @@ import numpy.typing as npt
 from tinydigits.errors import InputError
 
 BLANK = "the picture is blank"
-NOISE = "only noise was found"
-SPECK = "only a dot, a blot or a speck was found"
-BLOTS = "only blots were found, no strokes"
-TEXTURE = "only texture was found, such as noise or a page of writing"
-WIDE = "the ink is too wide for one digit"
+NONE = "no handwritten digit was found"
+SPECK = "only a speck was found"
 SEVERAL = "there is more than one digit: crop the picture to one"
 
 NO_NAMES = "no picture given: expected files, folders, patterns, or - for standard input"

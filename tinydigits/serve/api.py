@@ -18,8 +18,9 @@ from starlette.types import ASGIApp
 from tinydigits import __version__
 from tinydigits.errors import InputError
 from tinydigits.net.contract import SIDE
-from tinydigits.net.runtime import session_of
+from tinydigits.net.runtime import finder, session_of
 from tinydigits.reading import image, pictures
+from tinydigits.reading.finding import Finder
 from tinydigits.serve import limits
 from tinydigits.serve.bodies import (
     Answer,
@@ -118,7 +119,7 @@ class _Reader:
     """The net, and the threads that prepare pictures for it."""
 
     def __init__(self, net: ServedNet) -> None:
-        self.session = session_of(net.onnx)
+        self.session, self.finder = session_of(net.onnx), finder()
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
     def probabilities(self, pixels: Pixels) -> list[list[float]]:
@@ -138,15 +139,14 @@ class _Reader:
         if not isinstance(content, bytes):
             return content
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self.threads, _prepared, content)
+        return await loop.run_in_executor(self.threads, _prepared, content, self.finder)
 
 
-def _prepared(content: bytes) -> Pixels | InputError:
+def _prepared(content: bytes, finder: Finder) -> Pixels | InputError:
     """Return the digit (28, 28) in a picture file, or the error that describes the file."""
     try:
-        return image.to_mnist(
-            pictures.decode(content, formats=limits.FORMATS, most_pixels=limits.MOST_PIXELS)
-        )
+        picture = pictures.decode(content, formats=limits.FORMATS, most_pixels=limits.MOST_PIXELS)
+        return image.to_mnist(picture, finder)
     except InputError as error:
         return error
 

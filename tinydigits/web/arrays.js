@@ -22,11 +22,6 @@ function maximum(values) {
   return most;
 }
 
-/** Return the first item with the highest key; items is not empty. */
-function highest(items, key) {
-  return items.reduce((best, item) => (key(item) > key(best) ? item : best));
-}
-
 /** Return a grid of change(value, index) for each value; Type is that of its data. */
 function map(grid, change, Type = Float32Array) {
   const data = new Type(grid.data.length);
@@ -95,29 +90,6 @@ function rotate(a, vectors, p, q) {
     for (let i = 0; i < a.length; i++) [rows[p][i], rows[q][i]] = turn(rows[p][i], rows[q][i]);
   }
   a[p][q] = a[q][p] = 0;
-}
-
-/** Return the shortest x that minimises |rows x - values|, as a list. */
-function leastSquares(rows, values) {
-  const size = rows[0].length;
-  const normal = Array.from({ length: size }, () => new Array(size).fill(0));
-  const right = new Array(size).fill(0);
-  rows.forEach((row, n) => {
-    for (let i = 0; i < size; i++) {
-      right[i] += row[i] * values[n];
-      for (let j = 0; j < size; j++) normal[i][j] += row[i] * row[j];
-    }
-  });
-  const axes = eigen(normal);
-  // NumPy's limit for float32, squared like the eigenvalues of the normal matrix.
-  const least = axes[size - 1][0] * (1.2e-7 * Math.max(rows.length, size)) ** 2;
-  const solution = new Array(size).fill(0);
-  for (const [value, vector] of axes) {
-    if (value <= least) continue;
-    const share = dot(vector, right) / value;
-    vector.forEach((part, i) => (solution[i] += share * part));
-  }
-  return solution;
 }
 
 function dot(one, two) {

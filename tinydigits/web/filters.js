@@ -1,6 +1,7 @@
-// Pillow's resampling, and SciPy's Gaussian and closing, with the same borders and rounding.
+// Pillow's resampling, and SciPy's Gaussian and maximum, with the same borders and rounding.
 
 const AREA = { support: 0.5, weight: (x) => Number(x > -0.5 && x <= 0.5) };
+const BILINEAR = { support: 1, weight: (x) => Math.max(0, 1 - Math.abs(x)) };
 const LANCZOS = { support: 3, weight: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) };
 
 function sinc(x) {
@@ -68,15 +69,15 @@ function transposed(grid) {
 
 /**
  * Return a float32 grid with each row (axis 1) or column (axis 0) changed.
- * @param before, after padding of each line; outside(index, length) gives the index to copy
+ * @param room how many times the ends of each line are repeated on either side
  * @param change(line, out) reads a padded line and writes an unpadded one
  */
-function alongAxis(grid, axis, before, after, outside, change) {
+function alongAxis(grid, axis, room, change) {
   const { width, height } = grid;
   const [length, step] = axis ? [width, 1] : [height, width];
   const [count, stride] = axis ? [height, width] : [width, 1];
-  const places = Int32Array.from({ length: before + length + after }, (_, i) =>
-    step * outside(i - before, length)
+  const places = Int32Array.from({ length: length + 2 * room }, (_, i) =>
+    step * clip(i - room, 0, length - 1)
   );
   const line = new Float64Array(places.length);
   const out = new Float64Array(length);
@@ -89,69 +90,27 @@ function alongAxis(grid, axis, before, after, outside, change) {
   return { width, height, data };
 }
 
-/** Return the index that an outside index maps to: the line is mirrored, its ends repeated. */
-function mirrored(index, length) {
-  const place = ((index % (2 * length)) + 2 * length) % (2 * length);
-  return place < length ? place : 2 * length - 1 - place;
-}
-
-function nearest(index, length) {
-  return clip(index, 0, length - 1);
-}
-
-/** Return a blurred grid; along each axis [0, 1] of order 1, its derivative. */
-function gaussian(grid, sigma, orders = [0, 0]) {
-  return orders.reduce(
-    (blurred, order, axis) => correlate(blurred, gaussianKernel(sigma, order), axis),
-    grid
-  );
-}
-
-function gaussianKernel(sigma, order) {
+/** Return a blurred grid. */
+function gaussian(grid, sigma) {
   const radius = Math.trunc(4 * sigma + 0.5);
-  const place = Array.from({ length: 2 * radius + 1 }, (_, i) => i - radius);
-  const bell = place.map((x) => Math.exp((-0.5 * x * x) / (sigma * sigma)));
+  const bell = Float64Array.from({ length: 2 * radius + 1 }, (_, i) =>
+    Math.exp((-0.5 * (i - radius) ** 2) / sigma ** 2)
+  );
   const total = sum(bell);
-  return bell.map((value, i) => ((order ? place[i] / (sigma * sigma) : 1) * value) / total);
-}
-
-function correlate(grid, kernel, axis) {
-  const radius = (kernel.length - 1) / 2;
-  const weights = Float64Array.from(kernel);
-  return alongAxis(grid, axis, radius, radius, mirrored, (line, out) => {
+  const blur = (line, out) => {
     out.fill(0);
-    for (let j = 0; j < weights.length; j++) {
-      const weight = weights[j];
+    for (let j = 0; j < bell.length; j++) {
+      const weight = bell[j] / total;
       for (let i = 0; i < out.length; i++) out[i] += weight * line[i + j];
     }
-  });
+  };
+  return [0, 1].reduce((part, axis) => alongAxis(part, axis, radius, blur), grid);
 }
 
-/** Return the grey closing with a square window: the maximum, then the minimum. */
-function closing(grid, window) {
-  const half = window >> 1;
-  return sliding(sliding(grid, window, window - 1 - half, 1), window, half, -1);
-}
-
-/** Return the maximum (sign 1) or minimum (sign -1) of a square window at each pixel. */
-function sliding(grid, window, before, sign) {
-  const after = window - 1 - before;
-  const change = (line, out) => maximaOfLine(line, window, sign, out);
-  return [0, 1].reduce((part, axis) => alongAxis(part, axis, before, after, nearest, change), grid);
-}
-
-/** Write a line's sliding maxima, from maxima within blocks: three comparisons per value. */
-function maximaOfLine(line, window, sign, out) {
-  for (let i = 0; i < line.length; i++) line[i] *= sign;
-  const forward = line.slice();
-  for (let start = 0; start < line.length; start += window) {
-    const end = Math.min(start + window, line.length);
-    for (let i = start + 1; i < end; i++) {
-      if (forward[i] < forward[i - 1]) forward[i] = forward[i - 1];
-    }
-    for (let i = end - 2; i >= start; i--) if (line[i] < line[i + 1]) line[i] = line[i + 1];
-  }
-  for (let i = 0, j = window - 1; i < out.length; i++, j++) {
-    out[i] = sign * (line[i] > forward[j] ? line[i] : forward[j]);
-  }
+/** Return the maximum within `reach` pixels, across and down. */
+function grown(grid, reach) {
+  const most = (line, out) => {
+    for (let i = 0; i < out.length; i++) out[i] = maximum(line.subarray(i, i + 2 * reach + 1));
+  };
+  return [0, 1].reduce((part, axis) => alongAxis(part, axis, reach, most), grid);
 }

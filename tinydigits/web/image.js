@@ -4,10 +4,6 @@ const SIDE = 28; // pixels of a picture
 const BOX = 20; // pixels of a digit's longer side
 const CENTRE = 14; // index of the centre of mass, to within half a pixel
 
-const VIEW = 256; // pixels of a view's longer side
-const LOOKS = 5; // at most; each magnifies at least CLOSER times more than the last
-const CLOSER = 1.6;
-const MARGIN = 0.3; // around the digit, as a share of its size
 const LEAST_SIZE = 4; // pixels of the smallest digit: less could be a dot ...
 const LEAST_SHARE = 0.02; // ... and as a share of the picture's longer side: less is a speck
 
@@ -19,19 +15,15 @@ const THICKENED = 2.2; // pixels: new width of thinner strokes
  * @param pixels bytes of a picture, row by row: one per pixel (grey) or four (RGBA)
  * @throws NoDigit, SeveralDigits
  */
-function toMnist(pixels, width, height) {
+function toMnist(pixels, width, height, finder) {
   const isGrey = pixels.length === width * height;
   const picture = isGrey ? { width, height, data: pixels } : grey(onPaper(pixels), width, height);
-  let box = [0, 0, width, height];
-  let digit = findStrokes(viewOf(picture, box));
-  for (let look = 0; look < LOOKS; look++) {
-    const closer = closerBox(digit, box);
-    if (longerSide(closer) * CLOSER > longerSide(box)) break;
-    box = closer;
-    digit = findStrokes(viewOf(picture, box));
+  if (picture.data.every((value) => value === picture.data[0])) {
+    throw new NoDigit("the picture is blank");
   }
-  refuseDots(digit, box, picture);
-  return fitted(thickened(digit));
+  const seen = onlyDigit(picture, finder);
+  refuseDots(seen, picture);
+  return fitted(thickened(strokesOf(picture, seen)));
 }
 
 /** Return RGBA bytes laid on white or black, whichever contrasts with the visible pixels. */
@@ -87,60 +79,38 @@ function colourAxis(rgba, width, height) {
   return axis.map((part) => (sign * part) / total);
 }
 
-/** Return a part of the picture as brightness 0 to 1, at most VIEW pixels per side. */
-function viewOf(picture, box) {
-  const scale = Math.min(1, VIEW / longerSide(box));
-  const [width, height] = sidesOfBox(box).map((side) => Math.max(1, rint(side * scale)));
-  return map(resize(picture, width, height, AREA, box), (value) => value / 255);
-}
-
-/** Return the width and height of [left, upper, right, lower]. */
-function sidesOfBox([left, upper, right, lower]) {
-  return [right - left, lower - upper];
-}
-
-function longerSide(box) {
-  return Math.max(...sidesOfBox(box));
-}
-
-/** Return the box around the digit found in the view of `box`. */
-function closerBox({ core }, box) {
-  const scale = longerSide(box) / Math.max(core.width, core.height);
-  const found = extentOf(core);
-  const margin = Math.max(2, MARGIN * found.size);
-  const [left, upper, right, lower] = box;
-  return [
-    Math.max(left, left + Math.floor((found.left - margin) * scale)),
-    Math.max(upper, upper + Math.floor((found.top - margin) * scale)),
-    Math.min(right, left + Math.ceil((found.right + margin) * scale)),
-    Math.min(lower, upper + Math.ceil((found.bottom + margin) * scale)),
-  ];
-}
-
-function refuseDots({ core, elongation }, box, picture) {
-  const { size } = extentOf(core);
-  const part = longerSide(box) / Math.max(picture.width, picture.height);
-  const share = (size / Math.max(core.width, core.height)) * part;
-  if (size < LEAST_SIZE || share < LEAST_SHARE || elongation < BLOT) {
-    throw new NoDigit("only a dot, a blot or a speck was found");
+function refuseDots({ digits: [{ box }], scale }, picture) {
+  const size = longerSide(box) / scale;
+  if (size < LEAST_SIZE || size < LEAST_SHARE * Math.max(picture.width, picture.height)) {
+    throw new NoDigit("only a speck was found");
   }
 }
 
 /** Return the ink, its strokes thickened if they are thinner than MNIST's. */
 function thickened({ ink, core }) {
-  const pixel = extentOf(core).size / BOX; // a pixel of the result, in pixels of the view
+  const pixel = extentOf(core) / BOX; // a pixel of the result, in pixels of the view
   const width = meanWidth(core) / pixel;
   if (width >= THINNEST) return ink;
   const more = ((THICKENED - width) / 2) * pixel;
   const room = Math.ceil(more) + 1;
-  const distance = distancesTo(padded(core, room)).data;
+  const outside = map(padded(core, room), (isSet) => 1 - isSet, Uint8Array);
+  const distance = distances(outside).data;
   const grown = (value, i) => Math.max(value, clip(more + 1 - distance[i], 0, 1));
   return map(padded(ink, room), grown);
 }
 
+/** Return the longer side of the box around what is not 0 in a grid. */
+function extentOf(grid) {
+  const used = [grid, transposed(grid)].map((each) => [...mostInColumns(each).entries()]);
+  return Math.max(...used.map((all) => {
+    const places = all.filter(([, value]) => value > 0).map(([place]) => place);
+    return places.at(-1) - places[0] + 1;
+  }));
+}
+
 /** Return the ink in MNIST's frame: 784 bytes. */
 function fitted(ink) {
-  const pixel = extentOf(ink).size / BOX; // a pixel of the result, in pixels of the view
+  const pixel = extentOf(ink) / BOX; // a pixel of the result, in pixels of the view
   const [top, bottom] = ends(mostInColumns(transposed(ink)), pixel);
   const [left, right] = ends(mostInColumns(ink), pixel);
   const scale = BOX / Math.max(bottom - top, right - left);

@@ -1,7 +1,13 @@
 // The page: reads a drawing or a picture, and shows the answer with its probabilities.
 
 const logits = makeNet(JSON.parse(element("net").textContent));
-globalThis.tinydigits = { logits, toMnist, softmax };
+const finder = makeFinder(JSON.parse(element("finder").textContent));
+globalThis.tinydigits = {
+  logits,
+  finder,
+  toMnist: (pixels, width, height) => toMnist(pixels, width, height, finder),
+  softmax,
+};
 
 const REST = 4; // pause before a reading within a stroke, in durations of the last reading
 
@@ -33,10 +39,10 @@ function changed(isDone) {
   element("clear").disabled = isEmpty;
   clearTimeout(waiting);
   const next = lastLook.end + REST * lastLook.took;
-  waiting = setTimeout(look, isDone ? 0 : Math.max(0, next - performance.now()), isDone);
+  waiting = setTimeout(readField, isDone ? 0 : Math.max(0, next - performance.now()), isDone);
 }
 
-function look(isDone) {
+function readField(isDone) {
   const start = performance.now();
   const { isEmpty, isDot } = field.state();
   if (isEmpty) show({ reason: "No digit yet" }, isDone);
@@ -48,7 +54,7 @@ function look(isDone) {
 /** Return the net's input and its probabilities, or the reason why there is no digit. */
 function read(bytes, width, height) {
   try {
-    const pixels = toMnist(bytes, width, height);
+    const pixels = toMnist(bytes, width, height, finder);
     return { pixels, probabilities: softmax(logits(pixels)) };
   } catch (error) {
     if (error instanceof SeveralDigits) {

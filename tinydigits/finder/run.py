@@ -1,0 +1,109 @@
+"""A training run of the finder, from the scenes to its weights: ``tinydigits train-finder``."""
+
+import io
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from tinydigits.data import mnist
+from tinydigits.errors import InputError
+from tinydigits.files import sole_writer, write_atomically
+from tinydigits.finder.training import FinderConfig, FinderState, Progress, fit, start
+from tinydigits.finder.views import stream
+from tinydigits.net.finder import Finder
+from tinydigits.net.model import parameter_count
+from tinydigits.train.hardware import choose, environment
+
+LAST, FINAL, METRICS = "last.pth", "finder.pth", "metrics.jsonl"
+
+
+def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: bool) -> None:
+    """Train the finder on random scenes; write its weights and the course of training to ``out``.
+
+    Raises:
+        InputError: MNIST is missing or damaged, there is no run to resume or it has other options,
+            ``out`` cannot be written, or another run is writing to it.
+    """
+    mnist.load("train", data_dir)  # fails at once, and not in another process
+    with sole_writer(out):
+        state, history, seconds = _resumed(config, out) if resume else (start(config), [], 0.0)
+        print(f"finder: {parameter_count(state.net):,} parameters, {config.steps:,} steps")
+        if resume:
+            print(f"resuming after {state.step:,} steps from {out / LAST}")
+        began = time.perf_counter() - seconds
+        for progress in _shown(state, config, data_dir):
+            history.append(progress)
+            _keep(out, state, config, history, time.perf_counter() - began)
+        write_atomically(out / FINAL, _bytes(_weights(state.net, config)))
+    print(f"time: {time.perf_counter() - began:.0f} s of training")
+    print(f"wrote {out / FINAL}")
+
+
+def _shown(state: FinderState, config: FinderConfig, data_dir: Path) -> Iterator[Progress]:
+    """Train; show the progress, and say how to go on after Ctrl-C."""
+    bar = tqdm(total=config.steps, initial=state.step, desc="training", unit="step", disable=None)
+    blocks = partial(stream, config.seed, data_dir)
+    with bar:
+        try:
+            for progress in fit(state, lambda first: blocks(first=first), config):
+                bar.update(progress.step - bar.n)
+                yield progress
+        except KeyboardInterrupt:
+            told = "add --resume to continue from the last state saved"
+            print(f"\nstopped after {state.step:,} steps; {told}", file=sys.stderr)
+            raise
+
+
+def _keep(
+    out: Path, state: FinderState, config: FinderConfig, history: list[Progress], seconds: float
+) -> None:
+    lines = [json.dumps(progress._asdict()) + "\n" for progress in history]
+    write_atomically(out / METRICS, "".join(lines).encode())
+    training = {
+        "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
+        "step": state.step,
+        "history": [tuple(each) for each in history],
+        "seconds": seconds,
+    }
+    write_atomically(out / LAST, _bytes(_weights(state.net, config) | training))
+
+
+def _weights(net: Finder, config: FinderConfig) -> dict[str, Any]:
+    weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+    return {
+        "finder_state_dict": weights,
+        "config": asdict(config),
+        "environment": environment(choose("cpu", "bf16")),
+    }
+
+
+def _bytes(content: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def _resumed(config: FinderConfig, out: Path) -> tuple[FinderState, list[Progress], float]:
+    path = out / LAST
+    if not path.exists():
+        raise InputError(f"nothing to resume: there is no {path}; start the run without --resume")
+    content = torch.load(path)
+    if content["config"] != asdict(config):
+        raise InputError(
+            f"{path} was trained with {content['config']}, not with {asdict(config)}: "
+            "give the same options, or another --out"
+        )
+    state = start(config)
+    state.net.load_state_dict(content["finder_state_dict"])
+    for optimizer, kept in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
+        optimizer.load_state_dict(kept)
+    state.step = content["step"]
+    return state, [Progress(*each) for each in content["history"]], content["seconds"]

@@ -1,0 +1,255 @@
+"""Find the digits in a grey picture: the finder marks their ink, and its votes tell them apart.
+
+A picture is first seen as a whole, in a view of few pixels; then each digit that was found is seen
+more closely, at the size on which the finder was trained most, and turned upright. In each view the
+finder gives the probability of digits' ink, and every cell of ink votes for the middle, the size
+and the turn of its digit. The votes of one digit fall on one place: digits are counted by counting
+these places.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.Image import Resampling
+from scipy import ndimage
+
+from tinydigits.errors import NoDigit, SeveralDigits
+from tinydigits.net.contract import CELL, STEP, TURN, UNIT
+from tinydigits.reading import messages
+
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+Box = tuple[int, int, int, int]  # left, upper, right and lower edge, as Pillow counts
+
+Finder = Callable[[Floats], tuple[Floats, Floats]]
+"""Takes a view's brightness (H, W), 0 to 1; H and W are multiples of STEP. Returns the probability
+of digits' ink (H, W), and votes (4, H / CELL, W / CELL) as ``net.finder.Finder`` gives them."""
+
+SURVEYS = (128, 320)  # pixels of a whole picture's longer side; the second if nothing is found
+LOOK = 128  # pixels of a closer view ...
+WHOLE = 72  # ... and of the digit in it
+LOOKS = 4  # at a digit, at most: each is centred better than the one before
+SETTLED = 0.8  # ratio of two views' sizes from which the second is no better
+TURNED = 10  # degrees: a digit that leans less is read as it stands
+CANDIDATES = 4  # in a picture, that are looked at more closely
+
+INK = 0.5  # probability
+SIZES = (0.1, 12.0)  # smallest and largest size of a digit, in UNITs
+BIN = 1 / 6  # of a digit's size: votes that fall into 3 x 3 of such bins agree
+APART = 0.45  # of a digit's size: votes this far from its middle belong to another
+LEAST = 6.0  # pixels of ink: less is a speck
+RIVAL = 0.06  # of a digit's ink: another with as much beside it is a second digit ...
+SMALL = 0.35  # ... and so is one elsewhere in the picture with this share of its size
+
+
+class Digit(NamedTuple):
+    """A digit's ink in a view."""
+
+    mask: Mask
+    """(H, W)"""
+    ink: float
+    """Sum of its pixels' probabilities."""
+    size: float
+    """Longer side of the digit by its votes, in pixels of the view."""
+    turn: float
+    """How far it is turned clockwise by its votes, in degrees."""
+    box: Box
+    """Around its ink, in pixels of the view."""
+
+
+class Look(NamedTuple):
+    """What is found in a view."""
+
+    part: Box
+    """The part of the picture that is seen."""
+    view: Floats
+    """Its brightness, (H, W), 0 to 1."""
+    ink: Floats
+    """Probability of digits' ink, (H, W)."""
+    digits: list[Digit]
+    """Those with most ink first."""
+    turn: float = 0.0
+    """How far the view is turned clockwise against the picture, in degrees."""
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the view per pixel of the picture."""
+        return float(max(self.view.shape) / max(_sides(self.part)))
+
+    def place(self, digit: Digit) -> tuple[float, ...]:
+        """Return a digit's box in pixels of the picture; the view must not be turned."""
+        corner = (*self.part[:2], *self.part[:2])
+        return tuple(edge / self.scale + at for edge, at in zip(digit.box, corner, strict=True))
+
+
+def only_digit(picture: Image.Image, finder: Finder) -> Look:
+    """Return a closer view of the only digit in a grey picture: the first of the view's digits.
+
+    Raises:
+        NoDigit: there is no digit.
+        SeveralDigits: there is more than one.
+    """
+    survey, found = _first(picture, finder)
+    main = found.digits[0]
+    if any(other.ink >= RIVAL * main.ink for other in found.digits[1:]):
+        raise SeveralDigits(messages.SEVERAL)
+    least = SMALL * _size(found.place(main))
+    for other in survey.digits[:CANDIDATES]:
+        place = survey.place(other)
+        if _size(place) < least or _is_inside(place, found.part):
+            continue
+        seen = closer(picture, survey, other, finder)
+        if seen and _size(seen.place(seen.digits[0])) >= least:
+            raise SeveralDigits(messages.SEVERAL)
+    return upright(found, finder)
+
+
+def _first(picture: Image.Image, finder: Finder) -> tuple[Look, Look]:
+    """Return the survey and the closer view in which the most prominent digit is found."""
+    whole = (0, 0, *picture.size)
+    for longest in SURVEYS:
+        survey = look(picture, whole, longest, finder)
+        for digit in survey.digits[:CANDIDATES]:
+            found = closer(picture, survey, digit, finder)
+            if found:
+                return survey, found
+    raise NoDigit(messages.NONE)
+
+
+def look(picture: Image.Image, part: Box, longest: int, finder: Finder) -> Look:
+    """Return what is found in a part of a grey picture, seen ``longest`` pixels long."""
+    return _look(part, view_of(picture, part, longest), finder)
+
+
+def _look(part: Box, view: Floats, finder: Finder, turn: float = 0.0) -> Look:
+    height, width = view.shape
+    padded = np.pad(view, ((0, -height % STEP), (0, -width % STEP)), mode="edge")
+    ink, votes = finder(padded)
+    ink = ink[:height, :width]
+    digits = sorted(_digits(ink, votes), key=lambda digit: -digit.ink)
+    return Look(part, view, ink, digits, turn)
+
+
+def view_of(picture: Image.Image, part: Box, longest: float) -> Floats:
+    """Return a part of a grey picture as brightness 0 to 1, ``longest`` pixels long."""
+    scale = longest / max(_sides(part))
+    width, height = (max(1, round(side * scale)) for side in _sides(part))
+    reducing = Resampling.BOX if scale < 1 else Resampling.BILINEAR
+    view = picture.resize((width, height), reducing, box=part)
+    brightness: Floats = np.asarray(view, np.float32) / np.float32(255)
+    return brightness
+
+
+def closer(picture: Image.Image, seen: Look, digit: Digit, finder: Finder) -> Look | None:
+    """Return a view in which a digit is WHOLE pixels long; None if it is no digit after all.
+
+    The digit is the first of the view's, unless another with more ink stands beside it.
+    """
+    for _ in range(LOOKS):
+        part = _around(seen, digit, picture.size)
+        ratio = max(_sides(part)) / max(_sides(seen.part))
+        is_close = max(seen.view.shape) == LOOK
+        if is_close and (part == seen.part or SETTLED < ratio < 1 / SETTLED):
+            break
+        seen = look(picture, part, LOOK, finder)
+        if not seen.digits:
+            return None
+        digit = seen.digits[0]
+    return seen
+
+
+def _around(seen: Look, digit: Digit, size: tuple[int, int]) -> Box:
+    """Return the part of the picture in which the digit will be WHOLE of LOOK pixels long."""
+    left, upper, right, lower = seen.place(digit)
+    half = max(right - left, lower - upper, digit.size / seen.scale) * LOOK / WHOLE / 2
+    x, y = (left + right) / 2, (upper + lower) / 2
+    return (
+        max(0, math.floor(x - half)),
+        max(0, math.floor(y - half)),
+        min(size[0], math.ceil(x + half)),
+        min(size[1], math.ceil(y + half)),
+    )
+
+
+def upright(seen: Look, finder: Finder) -> Look:
+    """Return a closer view, turned so that its first digit stands upright."""
+    turn = seen.digits[0].turn
+    if abs(turn) < TURNED:
+        return seen
+    turned = _look(seen.part, _turned(seen.view, turn), finder, turn)
+    return turned if turned.digits else seen
+
+
+def _turned(view: Floats, turn: float) -> Floats:
+    """Return a view turned counterclockwise by ``turn`` degrees around its middle."""
+    cosine, sine = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
+    matrix = np.array(((cosine, sine), (-sine, cosine)))
+    middle = (np.array(view.shape) - 1) / 2
+    turned: Floats = ndimage.affine_transform(
+        view, matrix, middle - matrix @ middle, order=1, mode="nearest"
+    )
+    return turned
+
+
+def _digits(ink: Floats, votes: Floats) -> Iterator[Digit]:
+    """Yield the digits for whose middles the cells of ink vote."""
+    rows, columns = np.nonzero(ink > INK)
+    right, down, logarithm, turn = votes[:, rows // CELL, columns // CELL]
+    size = UNIT * np.exp(logarithm).clip(*SIZES)
+    x = (columns // CELL + 0.5) * CELL + right * size
+    y = (rows // CELL + 0.5) * CELL + down * size
+    voters = np.stack((x, y, size, ink[rows, columns]))
+    free = np.arange(len(rows))
+    while len(free):
+        agrees = _agreeing(voters[:, free])
+        own, free = free[agrees], free[~agrees]
+        amount = float(voters[3, own].sum())
+        if amount < LEAST:
+            break
+        mask = np.zeros(ink.shape, np.bool_)
+        mask[rows[own], columns[own]] = True
+        yield Digit(
+            mask,
+            amount,
+            size=float(np.median(size[own])),
+            turn=TURN * float(turn[own].mean()),
+            box=_box(rows[own], columns[own]),
+        )
+
+
+def _agreeing(voters: Floats) -> Mask:
+    """Return which of the votes (x, y, size, weight; N) belong to the middle with most votes."""
+    x, y, size, weight = voters
+    side = max(2.0, float(np.median(size)) * BIN)
+    column, row = (((place - place.min()) // side).astype(np.int64) for place in (x, y))
+    votes = np.zeros((row.max() + 1, column.max() + 1))
+    np.add.at(votes, (row, column), weight)
+    sums = ndimage.uniform_filter(votes, 3, mode="constant")
+    top, left = np.unravel_index(sums.argmax(), sums.shape)
+    near = (np.abs(row - top) <= 1) & (np.abs(column - left) <= 1)
+    middle = np.average((x[near], y[near]), axis=1, weights=weight[near])
+    distance = np.hypot(x - middle[0], y - middle[1])
+    agreeing: Mask = near | (distance < APART * np.median(size[near]))
+    return agreeing
+
+
+def _box(rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64]) -> Box:
+    return int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+
+
+def _sides(part: Box) -> tuple[int, int]:
+    return part[2] - part[0], part[3] - part[1]
+
+
+def _size(place: tuple[float, ...]) -> float:
+    return max(place[2] - place[0], place[3] - place[1])
+
+
+def _is_inside(place: tuple[float, ...], part: Box) -> bool:
+    """Return whether the middle of a place is in a part of the picture."""
+    x, y = (place[0] + place[2]) / 2, (place[1] + place[3]) / 2
+    return part[0] <= x < part[2] and part[1] <= y < part[3]

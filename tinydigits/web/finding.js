@@ -1,0 +1,246 @@
+// Finds the digits in a grey picture: a port of reading/finding.py.
+
+class NoDigit extends Error {}
+
+/** There is more than one digit. */
+class SeveralDigits extends NoDigit {}
+
+const UNIT = 32; // pixels of a digit whose size has the logarithm 0
+const TURN = 45; // degrees of a turn of 1
+
+const SURVEYS = [128, 320]; // pixels of a whole picture's longer side
+const LOOK = 128; // pixels of a closer view ...
+const WHOLE = 72; // ... and of the digit in it
+const LOOKS = 4; // at a digit, at most
+const SETTLED = 0.8; // ratio of two views' sizes from which the second is no better
+const TURNED = 10; // degrees: a digit that leans less is read as it stands
+const CANDIDATES = 4; // in a picture, that are looked at more closely
+
+const INK = 0.5; // probability
+const SIZES = [0.1, 12]; // smallest and largest size of a digit, in UNITs
+const BIN = 1 / 6; // of a digit's size: votes in 3 x 3 of such bins agree
+const APART = 0.45; // of a digit's size: votes this far from its middle belong to another
+const LEAST = 6; // pixels of ink: less is a speck
+const RIVAL = 0.06; // of a digit's ink: another with as much beside it is a second digit ...
+const SMALL = 0.35; // ... and so is one elsewhere with this share of its size
+
+/**
+ * Return a closer view of the only digit in a grey picture: the first of the view's digits.
+ * @throws NoDigit, SeveralDigits
+ */
+function onlyDigit(picture, finder) {
+  const [survey, found] = firstDigit(picture, finder);
+  const [main, ...beside] = found.digits;
+  if (beside.some((other) => other.ink >= RIVAL * main.ink)) throw new SeveralDigits();
+  const least = SMALL * longerSide(placeOf(found, main));
+  for (const other of survey.digits.slice(0, CANDIDATES)) {
+    const place = placeOf(survey, other);
+    if (longerSide(place) < least || isInside(place, found.part)) continue;
+    const seen = closer(picture, survey, other, finder);
+    if (seen && longerSide(placeOf(seen, seen.digits[0])) >= least) throw new SeveralDigits();
+  }
+  return upright(found, finder);
+}
+
+/** Return the survey and the closer view in which the most prominent digit is found. */
+function firstDigit(picture, finder) {
+  for (const longest of SURVEYS) {
+    const survey = look(picture, [0, 0, picture.width, picture.height], longest, finder);
+    for (const digit of survey.digits.slice(0, CANDIDATES)) {
+      const found = closer(picture, survey, digit, finder);
+      if (found) return [survey, found];
+    }
+  }
+  throw new NoDigit("no handwritten digit was found");
+}
+
+/** Return what is found in a part of a picture, seen `longest` pixels long. */
+function look(picture, part, longest, finder) {
+  return lookAt(part, viewOf(picture, part, longest), finder, 0);
+}
+
+function lookAt(part, view, finder, turn) {
+  const { width, height } = view;
+  const { ink: found, votes } = finder(multiple(view));
+  const ink = cropped(found, width, height);
+  const digits = digitsOf(ink, votes).sort((one, two) => two.ink - one.ink);
+  const scale = Math.max(width, height) / longerSide(part);
+  return { part, view, ink, digits, turn, scale };
+}
+
+/** Return a view whose sides are multiples of STEP; its edges are repeated. */
+function multiple({ width, height, data }) {
+  const [wide, high] = [width, height].map((side) => Math.ceil(side / STEP) * STEP);
+  return drawnMaps(1, wide, high, (_, x, y) =>
+    data[Math.min(y, height - 1) * width + Math.min(x, width - 1)]
+  );
+}
+
+function cropped({ width: wide, data }, width, height) {
+  return drawnMaps(1, width, height, (_, x, y) => data[y * wide + x]);
+}
+
+/** Return a part of a grey picture as brightness 0 to 1, `longest` pixels long. */
+function viewOf(picture, part, longest) {
+  const scale = longest / longerSide(part);
+  const [width, height] = sidesOfBox(part).map((side) => Math.max(1, rint(side * scale)));
+  const view = resize(picture, width, height, scale < 1 ? AREA : BILINEAR, part);
+  return map(view, (value) => value / 255);
+}
+
+/** Return a view in which a digit is WHOLE pixels long; null if it is no digit after all. */
+function closer(picture, seen, digit, finder) {
+  for (let n = 0; n < LOOKS; n++) {
+    const part = around(seen, digit, picture);
+    const ratio = longerSide(part) / longerSide(seen.part);
+    const isSame = part.every((edge, i) => edge === seen.part[i]);
+    const isClose = Math.max(seen.view.width, seen.view.height) === LOOK;
+    if (isClose && (isSame || (SETTLED < ratio && ratio < 1 / SETTLED))) break;
+    seen = look(picture, part, LOOK, finder);
+    if (!seen.digits.length) return null;
+    digit = seen.digits[0];
+  }
+  return seen;
+}
+
+/** Return the part of the picture in which the digit will be WHOLE of LOOK pixels long. */
+function around(seen, digit, picture) {
+  const [left, upper, right, lower] = placeOf(seen, digit);
+  const longest = Math.max(right - left, lower - upper, digit.size / seen.scale);
+  const half = (longest * LOOK) / WHOLE / 2;
+  const [x, y] = [(left + right) / 2, (upper + lower) / 2];
+  return [
+    Math.max(0, Math.floor(x - half)),
+    Math.max(0, Math.floor(y - half)),
+    Math.min(picture.width, Math.ceil(x + half)),
+    Math.min(picture.height, Math.ceil(y + half)),
+  ];
+}
+
+/** Return a closer view, turned so that its first digit stands upright. */
+function upright(seen, finder) {
+  const { turn } = seen.digits[0];
+  if (Math.abs(turn) < TURNED) return seen;
+  const found = lookAt(seen.part, turnedBack(seen.view, turn), finder, turn);
+  return found.digits.length ? found : seen;
+}
+
+/** Return a view turned counterclockwise by some degrees around its middle. */
+function turnedBack({ width, height, data }, turn) {
+  const [cosine, sine] = [Math.cos, Math.sin].map((of) => of((turn * Math.PI) / 180));
+  const [middleX, middleY] = [(width - 1) / 2, (height - 1) / 2];
+  return drawnMaps(1, width, height, (_, column, row) => {
+    const [x, y] = [column - middleX, row - middleY];
+    const fromX = clip(cosine * x - sine * y + middleX, 0, width - 1);
+    const fromY = clip(sine * x + cosine * y + middleY, 0, height - 1);
+    const [left, top] = [Math.floor(fromX), Math.floor(fromY)];
+    const [right, below] = [Math.min(left + 1, width - 1), Math.min(top + 1, height - 1)];
+    const along = (line) =>
+      data[line * width + left] * (left + 1 - fromX) + data[line * width + right] * (fromX - left);
+    return along(top) * (top + 1 - fromY) + along(below) * (fromY - top);
+  });
+}
+
+/** Return the digits for whose middles the cells of ink vote. */
+function digitsOf(ink, votes) {
+  let free = voters(ink, votes);
+  const digits = [];
+  while (free.length) {
+    const agrees = agreeing(free);
+    const own = free.filter((_, i) => agrees[i]);
+    const amount = sum(own.map(({ weight }) => weight));
+    if (amount < LEAST) break;
+    digits.push(digitOf(own, amount, ink));
+    free = free.filter((_, i) => !agrees[i]);
+  }
+  return digits;
+}
+
+/** Return each pixel of ink with its weight and what its cell votes for. */
+function voters({ width, data }, votes) {
+  const area = votes.width * votes.height;
+  const found = [];
+  data.forEach((weight, pixel) => {
+    if (weight <= INK) return;
+    const [column, row] = [Math.trunc((pixel % width) / CELL), Math.trunc(pixel / width / CELL)];
+    const at = row * votes.width + column;
+    const [right, down, logarithm, turn] = [0, 1, 2, 3].map((n) => votes.data[n * area + at]);
+    const size = UNIT * clip(Math.exp(logarithm), ...SIZES);
+    const x = (column + 0.5) * CELL + right * size;
+    const y = (row + 0.5) * CELL + down * size;
+    found.push({ pixel, weight, x, y, size, turn });
+  });
+  return found;
+}
+
+function digitOf(own, ink, { width, height }) {
+  const mask = { width, height, data: new Uint8Array(width * height) };
+  const [columns, rows] = [own.map(({ pixel }) => pixel % width), []];
+  for (const { pixel } of own) {
+    mask.data[pixel] = 1;
+    rows.push(Math.trunc(pixel / width));
+  }
+  const least = (values) => -maximum(values.map((value) => -value));
+  const box = [least(columns), least(rows), maximum(columns) + 1, maximum(rows) + 1];
+  const turn = (TURN * sum(own.map((voter) => voter.turn))) / own.length;
+  return { mask, ink, size: median(own.map(({ size }) => size)), turn, box };
+}
+
+/** Return which voters belong to the middle with most votes. */
+function agreeing(voters) {
+  const side = Math.max(2, median(voters.map(({ size }) => size)) * BIN);
+  const [columns, rows] = ["x", "y"].map((axis) => {
+    const places = voters.map((voter) => voter[axis]);
+    const first = -maximum(places.map((place) => -place));
+    return places.map((place) => Math.floor((place - first) / side));
+  });
+  const [left, top] = fullest(columns, rows, voters);
+  const isNear = (i) => Math.abs(columns[i] - left) <= 1 && Math.abs(rows[i] - top) <= 1;
+  const near = voters.filter((_, i) => isNear(i));
+  const total = sum(near.map(({ weight }) => weight));
+  const [x, y] = ["x", "y"].map(
+    (axis) => sum(near.map((voter) => voter.weight * voter[axis])) / total
+  );
+  const reach = APART * median(near.map(({ size }) => size));
+  return voters.map((voter, i) => isNear(i) || Math.hypot(voter.x - x, voter.y - y) < reach);
+}
+
+/** Return the column and row of the bin with most votes in the 3 x 3 bins around it. */
+function fullest(columns, rows, voters) {
+  const [width, height] = [maximum(columns) + 1, maximum(rows) + 1];
+  const votes = new Float64Array(width * height);
+  voters.forEach(({ weight }, i) => (votes[rows[i] * width + columns[i]] += weight));
+  let [best, place] = [-1, [0, 0]];
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      let total = 0;
+      for (let y = Math.max(0, row - 1); y <= Math.min(height - 1, row + 1); y++) {
+        for (let x = Math.max(0, column - 1); x <= Math.min(width - 1, column + 1); x++) {
+          total += votes[y * width + x];
+        }
+      }
+      if (total > best) [best, place] = [total, [column, row]];
+    }
+  }
+  return place;
+}
+
+/** Return a digit's box in pixels of the picture. */
+function placeOf({ part, scale }, { box }) {
+  return box.map((edge, i) => edge / scale + part[i % 2]);
+}
+
+/** Return the width and height of [left, upper, right, lower]. */
+function sidesOfBox([left, upper, right, lower]) {
+  return [right - left, lower - upper];
+}
+
+function longerSide(box) {
+  return Math.max(...sidesOfBox(box));
+}
+
+/** Return whether the middle of a place is in a part of the picture. */
+function isInside([left, upper, right, lower], part) {
+  const [x, y] = [(left + right) / 2, (upper + lower) / 2];
+  return part[0] <= x && x < part[2] && part[1] <= y && y < part[3];
+}
