@@ -39,9 +39,11 @@ CANDIDATES = 4  # in a picture, that are looked at more closely
 
 INK = 0.5  # probability
 SIZES = (0.1, 12.0)  # smallest and largest size of a digit, in UNITs
-BIN = 1 / 6  # of a digit's size: votes that fall into 3 x 3 of such bins agree
-APART = 0.45  # of a digit's size: votes this far from its middle belong to another
-LEAST = 6.0  # pixels of ink: less is a speck
+BIN = 0.1  # of a digit's size: votes that fall into 3 x 3 of such bins agree
+APART = 0.3  # of a digit's size: votes this far from its middle may be for another
+FAR = 0.6  # of a digit's size: votes this far from every middle are for nothing
+LEAST = 4.0  # pixels of ink in these bins: less is a speck
+PEAK = 0.05  # of the most votes for a middle: as many are another digit's
 RIVAL = 0.06  # of a digit's ink: another with as much beside it is a second digit ...
 SMALL = 0.35  # ... and so is one elsewhere in the picture with this share of its size
 
@@ -203,37 +205,52 @@ def _digits(ink: Floats, votes: Floats) -> Iterator[Digit]:
     x = (columns // CELL + 0.5) * CELL + right * size
     y = (rows // CELL + 0.5) * CELL + down * size
     voters = np.stack((x, y, size, ink[rows, columns]))
-    free = np.arange(len(rows))
-    while len(free):
-        agrees = _agreeing(voters[:, free])
-        own, free = free[agrees], free[~agrees]
-        amount = float(voters[3, own].sum())
-        if amount < LEAST:
-            break
+    middles = np.array(list(_middles(voters)))
+    if not len(middles):
+        return
+    off = voters[:2, :, None] - middles.T[:2, None, :]
+    distance = np.hypot(*off) / middles[:, 2]
+    nearest = np.where(distance.min(axis=1) < FAR, distance.argmin(axis=1), -1)
+    for number in range(len(middles)):
+        own = nearest == number
         mask = np.zeros(ink.shape, np.bool_)
         mask[rows[own], columns[own]] = True
         yield Digit(
             mask,
-            amount,
+            ink=float(voters[3, own].sum()),
             size=float(np.median(size[own])),
             turn=TURN * float(turn[own].mean()),
             box=_box(rows[own], columns[own]),
         )
 
 
+def _middles(voters: Floats) -> Iterator[tuple[float, float, float]]:
+    """Yield x, y and size of the middles with most votes (x, y, size, weight; N)."""
+    least = LEAST
+    while voters.shape[1]:
+        near = _agreeing(voters)
+        x, y, size, weight = voters[:, near]
+        if weight.sum() < least:
+            break
+        least = max(least, PEAK * float(weight.sum()))
+        middle = np.average((x, y), axis=1, weights=weight)
+        reach = float(np.median(size))
+        yield float(middle[0]), float(middle[1]), reach
+        distance = np.hypot(voters[0] - middle[0], voters[1] - middle[1])
+        voters = voters[:, ~near & (distance >= APART * reach)]
+
+
 def _agreeing(voters: Floats) -> Mask:
-    """Return which of the votes (x, y, size, weight; N) belong to the middle with most votes."""
+    """Return which votes fall into those 3 x 3 bins that hold most of them."""
     x, y, size, weight = voters
     side = max(2.0, float(np.median(size)) * BIN)
     column, row = (((place - place.min()) // side).astype(np.int64) for place in (x, y))
-    votes = np.zeros((row.max() + 1, column.max() + 1))
-    np.add.at(votes, (row, column), weight)
-    sums = ndimage.uniform_filter(votes, 3, mode="constant")
+    votes = np.zeros((row.max() + 3, column.max() + 3))
+    np.add.at(votes, (row + 1, column + 1), weight)
+    rows = votes[:-2] + votes[1:-1] + votes[2:]
+    sums = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]
     top, left = np.unravel_index(sums.argmax(), sums.shape)
-    near = (np.abs(row - top) <= 1) & (np.abs(column - left) <= 1)
-    middle = np.average((x[near], y[near]), axis=1, weights=weight[near])
-    distance = np.hypot(x - middle[0], y - middle[1])
-    agreeing: Mask = near | (distance < APART * np.median(size[near]))
+    agreeing: Mask = (np.abs(row - top) <= 1) & (np.abs(column - left) <= 1)
     return agreeing
 
 

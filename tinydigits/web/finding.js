@@ -18,9 +18,11 @@ const CANDIDATES = 4; // in a picture, that are looked at more closely
 
 const INK = 0.5; // probability
 const SIZES = [0.1, 12]; // smallest and largest size of a digit, in UNITs
-const BIN = 1 / 6; // of a digit's size: votes in 3 x 3 of such bins agree
-const APART = 0.45; // of a digit's size: votes this far from its middle belong to another
-const LEAST = 6; // pixels of ink: less is a speck
+const BIN = 0.1; // of a digit's size: votes in 3 x 3 of such bins agree
+const APART = 0.3; // of a digit's size: votes this far from its middle may be for another
+const FAR = 0.6; // of a digit's size: votes this far from every middle are for nothing
+const LEAST = 4; // pixels of ink in these bins: less is a speck
+const PEAK = 0.05; // of the most votes for a middle: as many are another digit's
 const RIVAL = 0.06; // of a digit's ink: another with as much beside it is a second digit ...
 const SMALL = 0.35; // ... and so is one elsewhere with this share of its size
 
@@ -143,17 +145,19 @@ function turnedBack({ width, height, data }, turn) {
 
 /** Return the digits for whose middles the cells of ink vote. */
 function digitsOf(ink, votes) {
-  let free = voters(ink, votes);
-  const digits = [];
-  while (free.length) {
-    const agrees = agreeing(free);
-    const own = free.filter((_, i) => agrees[i]);
-    const amount = sum(own.map(({ weight }) => weight));
-    if (amount < LEAST) break;
-    digits.push(digitOf(own, amount, ink));
-    free = free.filter((_, i) => !agrees[i]);
+  const all = voters(ink, votes);
+  const middles = middlesOf(all);
+  const followers = middles.map(() => []);
+  for (const voter of all) {
+    const away = middles.map((middle) => distance(voter, middle) / middle.size);
+    const least = -maximum(away.map((share) => -share));
+    if (least < FAR) followers[away.indexOf(least)].push(voter);
   }
-  return digits;
+  return followers.map((own) => digitOf(own, ink));
+}
+
+function distance(one, two) {
+  return Math.hypot(one.x - two.x, one.y - two.y);
 }
 
 /** Return each pixel of ink with its weight and what its cell votes for. */
@@ -173,20 +177,43 @@ function voters({ width, data }, votes) {
   return found;
 }
 
-function digitOf(own, ink, { width, height }) {
+function digitOf(own, { width, height }) {
   const mask = { width, height, data: new Uint8Array(width * height) };
-  const [columns, rows] = [own.map(({ pixel }) => pixel % width), []];
+  const [columns, rows] = [[], []];
   for (const { pixel } of own) {
     mask.data[pixel] = 1;
+    columns.push(pixel % width);
     rows.push(Math.trunc(pixel / width));
   }
   const least = (values) => -maximum(values.map((value) => -value));
-  const box = [least(columns), least(rows), maximum(columns) + 1, maximum(rows) + 1];
-  const turn = (TURN * sum(own.map((voter) => voter.turn))) / own.length;
-  return { mask, ink, size: median(own.map(({ size }) => size)), turn, box };
+  return {
+    mask,
+    ink: sum(own.map(({ weight }) => weight)),
+    size: median(own.map(({ size }) => size)),
+    turn: (TURN * sum(own.map(({ turn }) => turn))) / own.length,
+    box: [least(columns), least(rows), maximum(columns) + 1, maximum(rows) + 1],
+  };
 }
 
-/** Return which voters belong to the middle with most votes. */
+/** Return x, y and size of the middles with most votes. */
+function middlesOf(voters) {
+  const middles = [];
+  let least = LEAST;
+  while (voters.length) {
+    const agrees = agreeing(voters);
+    const near = voters.filter((_, i) => agrees[i]);
+    const total = sum(near.map(({ weight }) => weight));
+    if (total < least) break;
+    least = Math.max(least, PEAK * total);
+    const [x, y] = ["x", "y"].map((axis) => dot(near.map((v) => v.weight), near.map((v) => v[axis])));
+    const middle = { x: x / total, y: y / total, size: median(near.map(({ size }) => size)) };
+    middles.push(middle);
+    voters = voters.filter((v, i) => !agrees[i] && distance(v, middle) >= APART * middle.size);
+  }
+  return middles;
+}
+
+/** Return which votes fall into those 3 x 3 bins that hold most of them. */
 function agreeing(voters) {
   const side = Math.max(2, median(voters.map(({ size }) => size)) * BIN);
   const [columns, rows] = ["x", "y"].map((axis) => {
@@ -195,14 +222,7 @@ function agreeing(voters) {
     return places.map((place) => Math.floor((place - first) / side));
   });
   const [left, top] = fullest(columns, rows, voters);
-  const isNear = (i) => Math.abs(columns[i] - left) <= 1 && Math.abs(rows[i] - top) <= 1;
-  const near = voters.filter((_, i) => isNear(i));
-  const total = sum(near.map(({ weight }) => weight));
-  const [x, y] = ["x", "y"].map(
-    (axis) => sum(near.map((voter) => voter.weight * voter[axis])) / total
-  );
-  const reach = APART * median(near.map(({ size }) => size));
-  return voters.map((voter, i) => isNear(i) || Math.hypot(voter.x - x, voter.y - y) < reach);
+  return voters.map((_, i) => Math.abs(columns[i] - left) <= 1 && Math.abs(rows[i] - top) <= 1);
 }
 
 /** Return the column and row of the bin with most votes in the 3 x 3 bins around it. */

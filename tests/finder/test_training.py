@@ -1,0 +1,63 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+
+from tests.finder.test_batches import views
+from tinydigits.finder import FinderConfig, fit, start, training
+from tinydigits.finder.views import Views, block, stream
+
+CONFIG = FinderConfig(steps=6)
+
+
+def blocks(first: int) -> Iterator[Views]:
+    """Blocks that differ by their number."""
+    while True:
+        shown = views(8)
+        yield shown._replace(light=np.clip(shown.light, first % 200, 255))
+        first += 1
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "BATCH", 4)
+    monkeypatch.setattr(training, "REPORTED", 2)
+    monkeypatch.setattr(training, "STEPS_A_BLOCK", 3)
+    monkeypatch.setattr(training, "KEPT", 2)
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_interrupted_run_ends_as_an_undisturbed_one() -> None:
+    whole, halves = start(CONFIG), start(CONFIG)
+    told = list(fit(whole, blocks, CONFIG))
+    first = list(islice(fit(halves, blocks, CONFIG), 2))
+    assert halves.step == 4
+    resumed = start(CONFIG)
+    resumed.net.load_state_dict(halves.net.state_dict())
+    for one, two in zip(resumed.optimizers, halves.optimizers, strict=True):
+        one.load_state_dict(two.state_dict())
+    resumed.step = halves.step
+    assert [*first, *fit(resumed, blocks, CONFIG)] == told
+    for one, two in zip(resumed.net.parameters(), whole.net.parameters(), strict=True):
+        assert torch.equal(one, two)
+
+
+@pytest.mark.usefixtures("quick")
+def test_it_learns_what_it_is_shown() -> None:
+    config = replace(CONFIG, steps=60)
+    told = list(fit(start(config), blocks, config))
+    assert told[-1].step == 60
+    assert told[-1].overlap < told[0].overlap / 5
+    assert told[-1].votes < told[0].votes / 5
+
+
+def test_a_block_depends_on_its_seed_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tinydigits.finder.views.BLOCK", 3)
+    first, again, other, next_ = (block(*of, None) for of in ((0, 0), (0, 0), (1, 0), (0, 1)))
+    assert all(np.array_equal(one, two) for one, two in zip(first, again, strict=True))
+    assert not np.array_equal(first.light, other.light)
+    assert not np.array_equal(first.light, next_.light)
+    assert next(stream(0, None, first=1)).light.shape[0] > 3  # drawn by another process
