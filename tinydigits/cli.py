@@ -17,6 +17,7 @@ from tinydigits import __version__
 from tinydigits.arguments import parse
 from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import InputError, exit_code, extra
+from tinydigits.finder.config import FinderConfig
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.seeds import parse_seeds
 from tinydigits.serve import origins
@@ -91,6 +92,22 @@ class Train(_Trains):
                 resume=self.resume,
                 log_dir=self.log_dir,
             )
+
+
+@dataclass(frozen=True)
+class TrainFinder(_OnMnist):
+    """Train the finder, the net that marks the ink of digits in a picture, on random scenes."""
+
+    config: Annotated[FinderConfig, tyro.conf.arg(name="")] = field(default_factory=FinderConfig)
+    out: Path = Path("finder")
+    """Folder for the weights and the course of training."""
+    resume: bool = False
+    """Continue the run in --out."""
+
+    def run(self) -> None:
+        from tinydigits.finder.run import train_finder
+
+        train_finder(self.config, data_dir=self.data_dir, out=self.out, resume=self.resume)
 
 
 @dataclass(frozen=True)
@@ -305,7 +322,7 @@ class Verify:
         return verify()
 
 
-Command = Train | Predict | Evaluate | Study | Compare | Export | Serve | Verify
+Command = Train | TrainFinder | Predict | Evaluate | Study | Compare | Export | Serve | Verify
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,7 +12,7 @@ from tinydigits.finder.views import SIDE, Views
 from tinydigits.net.contract import CELL, TURN, UNIT
 
 SHOWN = 128  # pixels: the part of a view that is shown at a time
-INVERTED = 0.15  # share of the views
+INVERTED = 0.3  # share of the views
 GAMMA = 0.3  # standard deviation of the logarithm of brightness' exponent
 LEAST = 4.0  # pixels: smaller digits count as this large
 

@@ -16,7 +16,8 @@ from tqdm import tqdm
 from tinydigits.data import mnist
 from tinydigits.errors import InputError
 from tinydigits.files import sole_writer, write_atomically
-from tinydigits.finder.training import FinderConfig, FinderState, Progress, fit, start
+from tinydigits.finder.config import FinderConfig
+from tinydigits.finder.training import FinderState, Progress, fit, start
 from tinydigits.finder.views import stream
 from tinydigits.net.finder import Finder
 from tinydigits.net.model import parameter_count
@@ -81,7 +82,7 @@ def _weights(net: Finder, config: FinderConfig) -> dict[str, Any]:
     return {
         "finder_state_dict": weights,
         "config": asdict(config),
-        "environment": environment(choose("cpu", "bf16")),
+        "environment": environment(choose("cpu", "auto")),
     }
 
 

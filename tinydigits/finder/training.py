@@ -12,9 +12,11 @@ from torch.nn import functional
 from torch.optim import Adam, Optimizer
 
 from tinydigits.finder.batches import Batch, choose
+from tinydigits.finder.config import FinderConfig
 from tinydigits.finder.views import Views
 from tinydigits.net.finder import Finder
 from tinydigits.seeds import derive
+from tinydigits.train import hardware
 from tinydigits.train.optimizers import Muon
 
 BATCH = 32
@@ -27,22 +29,6 @@ CLOSE = 0.1  # error of a vote, in digit sizes, from which its loss rises evenly
 
 Blocks = Callable[[int], Iterator[Views]]
 """Returns the stream of blocks of views from the block of this number on."""
-
-
-@dataclass(frozen=True)
-class FinderConfig:
-    """Everything that the trained finder depends on, beside the views."""
-
-    seed: int = 0
-    steps: int = 12_000
-    muon_lr: float = 0.02
-    """Peak learning rate of Muon, for kernels that mix channels."""
-    lr: float = 4e-3
-    """Peak learning rate of Adam, for all else."""
-    ink: float = 2.0
-    """Weight of the cross-entropy of ink; the loss of the votes has 1."""
-    overlap: float = 0.5
-    """Weight of the missing overlap of ink, 1 - Dice's coefficient."""
 
 
 class Losses(NamedTuple):
@@ -118,7 +104,7 @@ def _take_step(state: FinderState, kept: deque[Views], config: FinderConfig) -> 
     for optimizer in state.optimizers:
         for group in optimizer.param_groups:
             group["lr"] = optimizer.defaults["lr"] * _cycle(state.step, config.steps)
-    with torch.autocast("cpu", torch.bfloat16):
+    with hardware.choose("cpu", "auto").autocast():
         ink, votes = state.net(batch.light.contiguous(memory_format=torch.channels_last))
     losses = losses_of(ink.float(), votes.float(), batch)
     state.net.zero_grad()

@@ -1,3 +1,5 @@
+from . import settings as settings
+from . import writing as writing
 from .mixture import view as view
 from .scene import Scene as Scene
 from .scene import Setting as Setting

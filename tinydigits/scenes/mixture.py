@@ -10,6 +10,7 @@ from tinydigits.scenes.settings import anything, cluttered
 from tinydigits.scenes.writing import Mark, Source
 
 NOISE = 0.02  # share of the views that show nothing but noise
+TIGHT = (0.8, 0.9)  # of the view's side: digits that fill what is shown of it
 
 
 def view(source: Source, side: int, rng: np.random.Generator) -> Scene:
@@ -35,6 +36,8 @@ def _centre(
         low, high = writing.bounds(one)
         over = 0.3 * size * (rng.random() < 0.2)  # beyond the edge of the view
         room = np.maximum(side - (high - low), 0) / 2 + over
+        if TIGHT[0] * side < size < TIGHT[1] * side and rng.random() < 0.7:
+            room *= 0.2
         off = rng.uniform(-1, 1, 2) * np.minimum(room, 0.5 * side) - (low + high) / 2
     x, y = off + side / 2
     return float(x), float(y)
@@ -55,7 +58,8 @@ def _noise(side: int, rng: np.random.Generator) -> Scene:
 
 def _size(side: int, rng: np.random.Generator) -> float:
     """Return the height of digits in pixels: most as in a closer look, some of any size."""
-    least, most = (0.4, 0.65) if rng.random() < 0.5 else (0.05, 0.95)
+    ranges = ((0.4, 0.65), TIGHT, (0.05, 0.95))
+    least, most = ranges[rng.choice(len(ranges), p=(0.5, 0.08, 0.42))]
     return float(np.exp(rng.uniform(np.log(least), np.log(most)))) * side
 
 
@@ -66,7 +70,7 @@ def _marks(source: Source, size: float, side: int, rng: np.random.Generator) -> 
         return []
     if layout < 0.22:
         return [writing.sign(size, rng)]
-    if layout < 0.58:
+    if layout < 0.56:
         return [writing.digit(source, size, rng)]
     if layout < 0.66:
         return _power(source, size, rng)
@@ -98,7 +102,7 @@ def _row(source: Source, size: float, count: int, rng: np.random.Generator) -> l
 
 
 def _power(source: Source, size: float, rng: np.random.Generator) -> list[Mark]:
-    second = size * rng.uniform(0.35, 0.7)
+    second = size * rng.uniform(0.3, 0.7)
     marks = [writing.digit(source, size, rng), writing.digit(source, second, rng)]
     rise = size * rng.uniform(0.4, 1) if rng.random() < 0.7 else -second * rng.uniform(0.2, 0.6)
     return writing.row(marks, [size * rng.uniform(-0.02, 0.25)], [0.0, rise])

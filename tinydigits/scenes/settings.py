@@ -157,7 +157,7 @@ def bled(rng: np.random.Generator) -> Options:
 
 def texted(rng: np.random.Generator) -> Options:
     """Return printed words beside the digits."""
-    return {"text": float(np.exp(rng.uniform(np.log(0.12), np.log(0.7))))}
+    return {"text": float(np.exp(rng.uniform(np.log(0.12), np.log(1.0))))}
 
 
 def faint(rng: np.random.Generator) -> Options:
@@ -193,7 +193,7 @@ def grainy(rng: np.random.Generator) -> Options:
 
 def hairline(rng: np.random.Generator) -> Options:
     """Return a pen that is very thin for the size of the digits."""
-    return {"pen": float(np.exp(rng.uniform(np.log(0.003), np.log(0.03))))}
+    return {"pen": float(np.exp(rng.uniform(np.log(0.002), np.log(0.03))))}
 
 
 def small(_: np.random.Generator) -> Options:
@@ -234,16 +234,16 @@ def setting(parts: tuple[Part, ...], rng: np.random.Generator) -> Setting:
 
 
 SELDOM = {desk: 0.6, tilted: 0.25, ruled: 0.17, squared: 0.14, margin: 0.07, underlined: 0.14,
-          boxed: 0.1, circled: 0.12, struck: 0.08, hard_shadow: 0.14, soft_shadow: 0.14,
-          bled: 0.08, texted: 0.2, faint: 0.14, blurred: 0.08, compressed: 0.2,
-          cluttered: 0.15, grainy: 0.08, hairline: 0.05}  # fmt: skip
+          boxed: 0.1, circled: 0.12, struck: 0.12, hard_shadow: 0.14, soft_shadow: 0.14,
+          bled: 0.1, texted: 0.25, faint: 0.14, blurred: 0.08, compressed: 0.2,
+          cluttered: 0.15, grainy: 0.08, hairline: 0.08}  # fmt: skip
 """How often a scene of the mixture has each part."""
 
 
 def anything(rng: np.random.Generator) -> Setting:
     """Return a random setting of the mixture of all kinds, with one part or several."""
     base = ((), (canvas,), (board,), (note, turned), (label, turned), (bare,))
-    start = base[rng.choice(len(base), p=(0.3, 0.17, 0.08, 0.3, 0.08, 0.07))]
+    start = base[rng.choice(len(base), p=(0.28, 0.22, 0.07, 0.28, 0.08, 0.07))]
     parts = [writing, *start]
     parts += [part for part, share in SELDOM.items() if rng.random() < share]
     if not start:
