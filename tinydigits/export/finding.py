@@ -36,7 +36,7 @@ class _Writer:
         eighth = layer(self.graph.max_pool(quarter), "eighth.0")
         eighth = self._mixers(eighth, ["eighth.1", "eighth.2"])
         last = self.graph.max_pool(eighth)
-        last = self._mixers(last, ["sixteenth.0", "sixteenth.1", "sixteenth.2"])
+        last = self._mixers(last, [f"sixteenth.{number}" for number in range(4)])
         last = add("Add", last, conv(add("GlobalAveragePool", last), "everywhere"))
         eighth = self._mixers(add("Add", eighth, self._doubled(last)), ["back"])
         quarter = add("Add", quarter, self._doubled(conv(eighth, "to_quarter")))

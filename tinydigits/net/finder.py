@@ -43,7 +43,7 @@ class Finder(nn.Module):
         self.enter = layer(8, half)
         self.narrow = nn.Sequential(layer(half, quarter, stride=2), layer(quarter, quarter))
         self.eighth = nn.Sequential(layer(quarter, rest, size=1), *mixers(2))
-        self.sixteenth = nn.Sequential(*mixers(3))
+        self.sixteenth = nn.Sequential(*mixers(4))
         self.everywhere = nn.Conv2d(rest, rest, 1)
         self.back = Mixer(rest, folded=folded)
         self.to_quarter = nn.Conv2d(rest, quarter, 1, bias=False)

@@ -196,6 +196,11 @@ def hairline(rng: np.random.Generator) -> Options:
     return {"pen": float(np.exp(rng.uniform(np.log(0.002), np.log(0.03))))}
 
 
+def fat(rng: np.random.Generator) -> Options:
+    """Return a brush, or a very thick marker."""
+    return {"pen": rng.uniform(0.18, 0.3)}
+
+
 def small(_: np.random.Generator) -> Options:
     """Return a picture of 28 by 28 pixels."""
     return {"pixels": 28}
@@ -236,7 +241,7 @@ def setting(parts: tuple[Part, ...], rng: np.random.Generator) -> Setting:
 SELDOM = {desk: 0.6, tilted: 0.25, ruled: 0.17, squared: 0.14, margin: 0.07, underlined: 0.14,
           boxed: 0.1, circled: 0.12, struck: 0.12, hard_shadow: 0.14, soft_shadow: 0.14,
           bled: 0.1, texted: 0.25, faint: 0.14, blurred: 0.08, compressed: 0.2,
-          cluttered: 0.15, grainy: 0.08, hairline: 0.08}  # fmt: skip
+          cluttered: 0.15, grainy: 0.08, hairline: 0.08, fat: 0.05}  # fmt: skip
 """How often a scene of the mixture has each part."""
 
 

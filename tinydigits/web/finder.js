@@ -42,7 +42,7 @@ function marked(view, conv) {
   const half = layer(unshuffled(standardised(view)), "enter");
   const quarter = layer(layer(half, "narrow.0"), "narrow.1");
   const eighth = ["eighth.1", "eighth.2"].reduce(mixer, layer(halved(quarter), "eighth.0"));
-  const names = ["sixteenth.0", "sixteenth.1", "sixteenth.2"];
+  const names = ["sixteenth.0", "sixteenth.1", "sixteenth.2", "sixteenth.3"];
   const last = names.reduce(mixer, halved(eighth));
   const lifted = plus(last, stretched(conv.everywhere(meansOf(last)), last));
   const finer = mixer(plus(eighth, doubled(lifted)), "back");
