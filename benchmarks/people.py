@@ -27,9 +27,8 @@ sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tinydigits.data import unipen
 from tinydigits.data.dataset import Digits, digits, mnist_part
-from tinydigits.data.paths import paths_of
+from tinydigits.data.paths import in_unit_box, paths_of
 from tinydigits.data.pen import Pen, draw
-from tinydigits.data.scenes import KINDS, scene
 from tinydigits.data.sources import mnist_folder
 from tinydigits.data.written import Written
 from tinydigits.errors import NoDigit, exit_code
@@ -41,6 +40,7 @@ from tinydigits.net.inference import infer
 from tinydigits.net.shipped import NAMES
 from tinydigits.net.trained import load
 from tinydigits.reading.image import to_mnist
+from tinydigits.scenes import KINDS, scene, setting, writing
 from tinydigits.seeds import derive
 from tinydigits.train import hardware
 
@@ -48,6 +48,9 @@ PEN = Pen(width=2)
 A_WRITER = 10  # digits of each writer that appear in scenes
 WORST = 0.1  # of the writers
 SHOWN = 12  # scenes of a kind in the picture
+SCENES = ("canvas", "page", "board")
+SIZES = (32, 320)  # pixels of a digit's longer side in a scene, smallest and largest
+MARGINS = (0.15, 0.8)  # around it, in digit sizes
 
 
 class Scenes(NamedTuple):
@@ -73,7 +76,7 @@ def main() -> None:
 
     written = unipen.read_strokes(options.strokes)
     some = _some(written)
-    scenes = {kind: _scenes(some, kind) for kind in KINDS}
+    scenes = {kind: _scenes(some, kind) for kind in SCENES}
     nets = _figures(options.nets, written, scenes, mnist_part("test", options.data_dir))
     content = {
         "digits": len(written),
@@ -161,14 +164,21 @@ def _input(picture: Image.Image) -> npt.NDArray[np.uint8] | None:
 
 def _scene(digit: Written, kind: str, number: int) -> Image.Image:
     rng = np.random.default_rng(derive(0, "scenes", kind, number))
-    return Image.fromarray(scene(digit.strokes, kind, rng))
+    size = float(np.exp(rng.uniform(*np.log(SIZES))))
+    mark = writing.digit(lambda _: (digit.label, in_unit_box(digit.strokes)), size, rng)
+    left, top, right, bottom = size * rng.uniform(*MARGINS, 4)
+    width, height = np.ceil(mark.high - mark.low + (left + right, top + bottom)).astype(int)
+    middle = mark.high + np.array((left, top))  # the digit lies around the origin
+    chosen = setting(KINDS[kind], rng)
+    found = scene([mark], chosen, (int(height), int(width)), size, (middle[0], middle[1]), rng)
+    return Image.fromarray(found.picture)
 
 
 def _picture(written: Sequence[Written]) -> Image.Image:
     """Return the first scenes of each kind, a row each."""
     tile = 100
-    sheet = Image.new("L", (SHOWN * tile, len(KINDS) * tile), 128)
-    for row, kind in enumerate(KINDS):
+    sheet = Image.new("RGB", (SHOWN * tile, len(SCENES) * tile), "grey")
+    for row, kind in enumerate(SCENES):
         for column in range(SHOWN):
             image = _scene(written[column], kind, column)
             image.thumbnail((tile - 4, tile - 4))
