@@ -7,7 +7,7 @@ from tinydigits.net.contract import CELL
 from tinydigits.net.finder import Finder, as_function, finder, fold, unfolded
 from tinydigits.net.model import parameter_count
 
-onnx = pytest.importorskip("onnxruntime", reason="no onnxruntime: pip install onnxruntime")
+pytest.importorskip("onnxruntime", reason="no onnxruntime: pip install onnxruntime")
 
 from tinydigits.export.finding import onnx_of
 from tinydigits.net import runtime
@@ -28,8 +28,8 @@ def trained() -> Finder:
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)
             torch.nn.init.normal_(module.bias, 0, 0.1)
-            torch.nn.init.normal_(module.running_mean, 0, 0.1)
-            torch.nn.init.uniform_(module.running_var, 0.5, 2)
+            module.running_mean = 0.1 * torch.randn(module.num_features)
+            module.running_var = 0.5 + torch.rand(module.num_features)
     return net.eval()
 
 
@@ -56,7 +56,7 @@ def test_folding_changes_nothing_but_rounding() -> None:
 def test_brightness_may_have_any_scale() -> None:
     find = finder()
     for view in views():
-        brighter = find(0.25 + view / 2)[0]
+        brighter = find(np.float32(0.25) + view / np.float32(2))[0]
         assert brighter == pytest.approx(find(view)[0], abs=0.2)
 
 

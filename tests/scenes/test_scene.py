@@ -50,12 +50,20 @@ def test_ink_is_where_the_mask_says(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "more", [{"underline": 0.1}, {"box": 0.2}, {"circle": 0.2}, {"strike": True}, {"text": 0.3}]
+    "other",
+    [
+        replace(PLAIN, underline=0.1),
+        replace(PLAIN, box=0.2),
+        replace(PLAIN, circle=0.2),
+        replace(PLAIN, strike=True),
+        replace(PLAIN, text=0.3),
+    ],
+    ids=["underlined", "boxed", "circled", "struck through", "text"],
 )
-def test_lines_and_letters_are_no_digits_ink(more: dict[str, float]) -> None:
-    plain, other = drawn(PLAIN), drawn(replace(PLAIN, **more))
-    assert np.array_equal(plain.ink, other.ink)
-    darker = plain.picture.astype(int).sum() - other.picture.sum()
+def test_lines_and_letters_are_no_digits_ink(other: Setting) -> None:
+    plain, more = drawn(PLAIN), drawn(other)
+    assert np.array_equal(plain.ink, more.ink)
+    darker = plain.picture.astype(int).sum() - more.picture.sum()
     assert darker > 1000
 
 
