@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,12 @@ from tinydigits.files import sole_writer, write_atomically
 from tinydigits.finder.config import FinderConfig
 from tinydigits.finder.training import FinderState, Progress, fit, start
 from tinydigits.finder.views import stream
-from tinydigits.net.finder import Finder
+from tinydigits.net.finder import Finder, fold
+from tinydigits.net.finding import FILE, ONNX_FILE, decode, encode
 from tinydigits.net.model import parameter_count
 from tinydigits.train.hardware import choose, environment
 
-LAST, FINAL, METRICS = "last.pth", "finder.pth", "metrics.jsonl"
+LAST, METRICS = "last.pth", "metrics.jsonl"
 
 
 def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: bool) -> None:
@@ -43,9 +45,23 @@ def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: boo
         for progress in _shown(state, config, data_dir):
             history.append(progress)
             _keep(out, state, config, history, time.perf_counter() - began)
-        write_atomically(out / FINAL, _bytes(_weights(state.net, config)))
+        written = _ship(state.net, out)
     print(f"time: {time.perf_counter() - began:.0f} s of training")
-    print(f"wrote {out / FINAL}")
+    for path in written:
+        print(f"wrote {path}")
+
+
+def _ship(net: Finder, out: Path) -> list[Path]:
+    """Write the finder as the package holds it: for PyTorch and the page, and for onnxruntime."""
+    content = encode(fold(net))
+    files = {out / FILE.name: content}
+    if find_spec("onnx"):
+        from tinydigits.export.finding import onnx_of
+
+        files[out / ONNX_FILE.name] = onnx_of(decode(content))
+    for path, written in files.items():
+        write_atomically(path, written)
+    return list(files)
 
 
 def _shown(state: FinderState, config: FinderConfig, data_dir: Path) -> Iterator[Progress]:
