@@ -99,13 +99,11 @@ def only_digit(picture: Image.Image, finder: Finder) -> Look:
     main = found.digits[0]
     if any(other.ink >= RIVAL * main.ink for other in found.digits[1:]):
         raise SeveralDigits(messages.SEVERAL)
-    least = SMALL * _size(found.place(main))
-    for other in survey.digits[:CANDIDATES]:
-        place = survey.place(other)
-        if _size(place) < least or _is_inside(place, found.part):
-            continue
-        seen = closer(picture, survey, other, finder)
-        if seen and _size(seen.place(seen.digits[0])) >= least:
+    known = found.place(main)
+    least = SMALL * _size(known)
+    for seen, other in _beside(survey, found, least):
+        near = closer(picture, seen, other, finder)
+        if near and _is_other(near.place(near.digits[0]), known, least):
             raise SeveralDigits(messages.SEVERAL)
     return upright(found, finder)
 
@@ -120,6 +118,17 @@ def _first(picture: Image.Image, finder: Finder) -> tuple[Look, Look]:
             if found:
                 return survey, found
     raise NoDigit(messages.NONE)
+
+
+def _beside(survey: Look, found: Look, least: float) -> Iterator[tuple[Look, Digit]]:
+    """Yield what may be digits too: those not seen in the closer view, or cut off by its edge."""
+    for digit in found.digits[1:]:
+        if _is_cut(digit.box, found.view.shape):
+            yield found, digit
+    for digit in survey.digits[:CANDIDATES]:
+        place = survey.place(digit)
+        if _size(place) >= least and not _is_inside(place, found.part):
+            yield survey, digit
 
 
 def look(picture: Image.Image, part: Box, longest: int, finder: Finder) -> Look:
@@ -157,11 +166,25 @@ def closer(picture: Image.Image, seen: Look, digit: Digit, finder: Finder) -> Lo
         is_close = max(seen.view.shape) == LOOK
         if is_close and (part == seen.part or SETTLED < ratio < 1 / SETTLED):
             break
-        seen = look(picture, part, LOOK, finder)
+        place = seen.place(digit)
+        seen = _followed(look(picture, part, LOOK, finder), place)
         if not seen.digits:
             return None
         digit = seen.digits[0]
     return seen
+
+
+def _followed(seen: Look, place: tuple[float, ...]) -> Look:
+    """Return a view whose first digit is the one that covers most of a place."""
+
+    def common(digit: Digit) -> float:
+        box = seen.place(digit)
+        sides = (
+            min(box[2 + axis], place[2 + axis]) - max(box[axis], place[axis]) for axis in range(2)
+        )
+        return math.prod(max(0, side) for side in sides)
+
+    return seen._replace(digits=sorted(seen.digits, key=common, reverse=True))
 
 
 def _around(seen: Look, digit: Digit, size: tuple[int, int]) -> Box:
@@ -266,7 +289,21 @@ def _size(place: tuple[float, ...]) -> float:
     return max(place[2] - place[0], place[3] - place[1])
 
 
+def _is_cut(box: Box, shape: tuple[int, ...]) -> bool:
+    """Return whether a box reaches the edge of a view."""
+    return min(box[:2]) == 0 or box[2] == shape[1] or box[3] == shape[0]
+
+
 def _is_inside(place: tuple[float, ...], part: Box) -> bool:
-    """Return whether the middle of a place is in a part of the picture."""
-    x, y = (place[0] + place[2]) / 2, (place[1] + place[3]) / 2
-    return part[0] <= x < part[2] and part[1] <= y < part[3]
+    """Return whether a place is in a part of the picture as a whole."""
+    low, high = place[:2], place[2:]
+    return all(low[axis] >= part[axis] and high[axis] <= part[2 + axis] for axis in range(2))
+
+
+def _is_other(place: tuple[float, ...], known: tuple[float, ...], least: float) -> bool:
+    """Return whether a digit of some size is at a place, and not the known one."""
+    return _size(place) >= least and math.dist(_middle(place), _middle(known)) > least
+
+
+def _middle(place: tuple[float, ...]) -> tuple[float, float]:
+    return (place[0] + place[2]) / 2, (place[1] + place[3]) / 2

@@ -59,22 +59,22 @@ def _noise(side: int, rng: np.random.Generator) -> Scene:
 def _size(side: int, rng: np.random.Generator) -> float:
     """Return the height of digits in pixels: most as in a closer look, some of any size."""
     ranges = ((0.4, 0.65), TIGHT, (0.05, 0.95))
-    least, most = ranges[rng.choice(len(ranges), p=(0.5, 0.08, 0.42))]
+    least, most = ranges[rng.choice(len(ranges), p=(0.48, 0.13, 0.39))]
     return float(np.exp(rng.uniform(np.log(least), np.log(most)))) * side
 
 
 def _marks(source: Source, size: float, side: int, rng: np.random.Generator) -> list[Mark]:
     """Return what is written: one digit, several close together, or none."""
     layout = rng.random()
-    if layout < 0.12:
+    if layout < 0.11:
         return []
-    if layout < 0.22:
+    if layout < 0.21:
         return [writing.sign(size, rng)]
-    if layout < 0.56:
+    if layout < 0.54:
         return [writing.digit(source, size, rng)]
-    if layout < 0.66:
-        return _power(source, size, rng)
-    if layout < 0.74:
+    if layout < 0.67:
+        return _with_smaller(source, size, rng)
+    if layout < 0.75:
         return _with_signs(source, size, rng)
     most = int(np.clip(1.6 * side / size, 2, 7))
     return _row(source, size, int(rng.integers(2, most + 1)), rng)
@@ -89,8 +89,8 @@ def _gaps(count: int, size: float, rng: np.random.Generator) -> list[float]:
 def _row(source: Source, size: float, count: int, rng: np.random.Generator) -> list[Mark]:
     differ = rng.uniform(0, 0.25)
     sizes = size * np.exp(differ * rng.standard_normal(count)).clip(0.4, 1.3)
-    if rng.random() < 0.25:
-        sizes[rng.integers(count)] *= rng.uniform(0.4, 0.9)
+    if rng.random() < 0.35:
+        sizes[rng.integers(count)] *= rng.uniform(0.35, 0.9)
     marks = [writing.digit(source, float(each), rng) for each in sizes]
     rises = (size * 0.08 * rng.standard_normal(count)).tolist()
     placed = writing.row(marks, _gaps(count - 1, size, rng), rises)
@@ -101,11 +101,16 @@ def _row(source: Source, size: float, count: int, rng: np.random.Generator) -> l
     return placed
 
 
-def _power(source: Source, size: float, rng: np.random.Generator) -> list[Mark]:
-    second = size * rng.uniform(0.3, 0.7)
+def _with_smaller(source: Source, size: float, rng: np.random.Generator) -> list[Mark]:
+    second = size * rng.uniform(0.28, 0.75)
     marks = [writing.digit(source, size, rng), writing.digit(source, second, rng)]
-    rise = size * rng.uniform(0.4, 1) if rng.random() < 0.7 else -second * rng.uniform(0.2, 0.6)
-    return writing.row(marks, [size * rng.uniform(-0.02, 0.25)], [0.0, rise])
+    heights = {
+        "power": size * rng.uniform(0.4, 1),
+        "index": -second * rng.uniform(0.2, 0.6),
+        "beside": size * rng.uniform(-0.1, 0.3),
+    }
+    rise = heights[rng.choice(list(heights), p=(0.6, 0.2, 0.2))]
+    return writing.row(marks, [size * rng.uniform(-0.02, 0.3)], [0.0, rise])
 
 
 def _with_signs(source: Source, size: float, rng: np.random.Generator) -> list[Mark]:

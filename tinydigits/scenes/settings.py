@@ -238,8 +238,8 @@ def setting(parts: tuple[Part, ...], rng: np.random.Generator) -> Setting:
     return Setting(**chosen)
 
 
-SELDOM = {desk: 0.6, tilted: 0.25, ruled: 0.17, squared: 0.14, margin: 0.07, underlined: 0.14,
-          boxed: 0.1, circled: 0.12, struck: 0.12, hard_shadow: 0.14, soft_shadow: 0.14,
+SELDOM = {desk: 0.6, tilted: 0.25, ruled: 0.17, squared: 0.14, margin: 0.07, underlined: 0.18,
+          boxed: 0.1, circled: 0.15, struck: 0.17, hard_shadow: 0.14, soft_shadow: 0.14,
           bled: 0.1, texted: 0.25, faint: 0.14, blurred: 0.08, compressed: 0.2,
           cluttered: 0.15, grainy: 0.08, hairline: 0.08, fat: 0.05}  # fmt: skip
 """How often a scene of the mixture has each part."""
