@@ -43,6 +43,8 @@ BIN = 0.1  # of a digit's size: votes that fall into 3 x 3 of such bins agree
 APART = 0.3  # of a digit's size: votes this far from its middle may be for another
 FAR = 0.6  # of a digit's size: votes this far from every middle are for nothing
 LEAST = 4.0  # pixels of ink in these bins: less is a speck
+PART = 1.2  # times as large as its ink by its votes: ink that is part of another digit ...
+UNION = 1.3  # ... which with it is at most this much larger than by its votes
 PEAK = 0.05  # of the most votes for a middle: as many are another digit's
 RIVAL = 0.06  # of a digit's ink: another with as much beside it is a second digit ...
 SMALL = 0.35  # ... and so is one elsewhere in the picture with this share of its size
@@ -141,7 +143,8 @@ def _look(part: Box, view: Floats, finder: Finder, turn: float = 0.0) -> Look:
     padded = np.pad(view, ((0, -height % STEP), (0, -width % STEP)), mode="edge")
     ink, votes = finder(padded)
     ink = ink[:height, :width]
-    digits = sorted(_digits(ink, votes), key=lambda digit: -digit.ink)
+    pieces, _ = ndimage.label(ink > INK, np.ones((3, 3)))
+    digits = _joined(sorted(_digits(ink, votes), key=lambda digit: -digit.ink), pieces)
     return Look(part, view, ink, digits, turn)
 
 
@@ -245,6 +248,41 @@ def _digits(ink: Floats, votes: Floats) -> Iterator[Digit]:
             turn=TURN * float(turn[own].mean()),
             box=_box(rows[own], columns[own]),
         )
+
+
+def _joined(digits: list[Digit], pieces: npt.NDArray[np.int32]) -> list[Digit]:
+    """Return digits, those with most ink first, with a stroke that sticks out made part of one."""
+    joined: list[Digit] = []
+    for digit in digits:
+        for number, whole in enumerate(joined):
+            if _piece(digit, pieces) == _piece(whole, pieces) and _is_part(digit, whole):
+                ink, box = whole.ink + digit.ink, _union(whole.box, digit.box)
+                joined[number] = whole._replace(mask=whole.mask | digit.mask, ink=ink, box=box)
+                break
+        else:
+            joined.append(digit)
+    return joined
+
+
+def _is_part(digit: Digit, whole: Digit) -> bool:
+    """Return whether ink that touches a digit's, and belongs to a larger one by its votes, is its.
+
+    A long stroke such as that of a 4 may look like a 1 to itself, but it votes for a size that
+    only the whole 4 has.
+    """
+    return (
+        digit.size > PART * _size(digit.box)
+        and _size(_union(digit.box, whole.box)) < UNION * max(digit.size, whole.size)
+    )
+
+
+def _piece(digit: Digit, pieces: npt.NDArray[np.int32]) -> int:
+    """Return the connected piece of ink that most of a digit is in."""
+    return int(np.bincount(pieces[digit.mask]).argmax())
+
+
+def _union(one: Box, two: Box) -> Box:
+    return (*np.minimum(one[:2], two[:2]).tolist(), *np.maximum(one[2:], two[2:]).tolist())
 
 
 def _middles(voters: Floats) -> Iterator[tuple[float, float, float]]:

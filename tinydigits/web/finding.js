@@ -22,6 +22,8 @@ const BIN = 0.1; // of a digit's size: votes in 3 x 3 of such bins agree
 const APART = 0.3; // of a digit's size: votes this far from its middle may be for another
 const FAR = 0.6; // of a digit's size: votes this far from every middle are for nothing
 const LEAST = 4; // pixels of ink in these bins: less is a speck
+const PART = 1.2; // times as large as its ink by its votes: ink that is part of another digit ...
+const UNION = 1.3; // ... which with it is at most this much larger than by its votes
 const PEAK = 0.05; // of the most votes for a middle: as many are another digit's
 const RIVAL = 0.06; // of a digit's ink: another with as much beside it is a second digit ...
 const SMALL = 0.35; // ... and so is one elsewhere with this share of its size
@@ -32,14 +34,13 @@ const SMALL = 0.35; // ... and so is one elsewhere with this share of its size
  */
 function onlyDigit(picture, finder) {
   const [survey, found] = firstDigit(picture, finder);
-  const [main, ...beside] = found.digits;
-  if (beside.some((other) => other.ink >= RIVAL * main.ink)) throw new SeveralDigits();
-  const least = SMALL * longerSide(placeOf(found, main));
-  for (const other of survey.digits.slice(0, CANDIDATES)) {
-    const place = placeOf(survey, other);
-    if (longerSide(place) < least || isInside(place, found.part)) continue;
-    const seen = closer(picture, survey, other, finder);
-    if (seen && longerSide(placeOf(seen, seen.digits[0])) >= least) throw new SeveralDigits();
+  const [main, ...others] = found.digits;
+  if (others.some((other) => other.ink >= RIVAL * main.ink)) throw new SeveralDigits();
+  const known = placeOf(found, main);
+  const least = SMALL * longerSide(known);
+  for (const [seen, other] of beside(survey, found, least)) {
+    const near = closer(picture, seen, other, finder);
+    if (near && isOther(placeOf(near, near.digits[0]), known, least)) throw new SeveralDigits();
   }
   return upright(found, finder);
 }
@@ -56,6 +57,16 @@ function firstDigit(picture, finder) {
   throw new NoDigit("no handwritten digit was found");
 }
 
+/** Return what may be digits too: those not seen in the closer view, or cut off by its edge. */
+function beside(survey, found, least) {
+  const cutOff = found.digits.slice(1).filter(({ box }) => isCut(box, found.view));
+  const elsewhere = survey.digits.slice(0, CANDIDATES).filter((digit) => {
+    const place = placeOf(survey, digit);
+    return longerSide(place) >= least && !isInside(place, found.part);
+  });
+  return [...cutOff.map((digit) => [found, digit]), ...elsewhere.map((digit) => [survey, digit])];
+}
+
 /** Return what is found in a part of a picture, seen `longest` pixels long. */
 function look(picture, part, longest, finder) {
   return lookAt(part, viewOf(picture, part, longest), finder, 0);
@@ -65,7 +76,7 @@ function lookAt(part, view, finder, turn) {
   const { width, height } = view;
   const { ink: found, votes } = finder(multiple(view));
   const ink = cropped(found, width, height);
-  const digits = digitsOf(ink, votes).sort((one, two) => two.ink - one.ink);
+  const digits = joined(digitsOf(ink, votes).sort((one, two) => two.ink - one.ink), pieces(ink, INK));
   const scale = Math.max(width, height) / longerSide(part);
   return { part, view, ink, digits, turn, scale };
 }
@@ -98,11 +109,23 @@ function closer(picture, seen, digit, finder) {
     const isSame = part.every((edge, i) => edge === seen.part[i]);
     const isClose = Math.max(seen.view.width, seen.view.height) === LOOK;
     if (isClose && (isSame || (SETTLED < ratio && ratio < 1 / SETTLED))) break;
-    seen = look(picture, part, LOOK, finder);
+    seen = followed(look(picture, part, LOOK, finder), placeOf(seen, digit));
     if (!seen.digits.length) return null;
     digit = seen.digits[0];
   }
   return seen;
+}
+
+/** Return a view whose first digit is the one that covers most of a place. */
+function followed(seen, place) {
+  const common = (digit) => {
+    const box = placeOf(seen, digit);
+    const [wide, high] = [0, 1].map((axis) =>
+      Math.max(0, Math.min(box[2 + axis], place[2 + axis]) - Math.max(box[axis], place[axis]))
+    );
+    return wide * high;
+  };
+  return { ...seen, digits: [...seen.digits].sort((one, two) => common(two) - common(one)) };
 }
 
 /** Return the part of the picture in which the digit will be WHOLE of LOOK pixels long. */
@@ -195,6 +218,45 @@ function digitOf(own, { width, height }) {
   };
 }
 
+/** Return digits, those with most ink first, with a stroke that sticks out made part of one. */
+function joined(digits, pieces) {
+  const whole = [];
+  for (const digit of digits) {
+    const n = whole.findIndex(
+      (other) => pieceOf(digit, pieces) === pieceOf(other, pieces) && isPart(digit, other)
+    );
+    if (n < 0) whole.push(digit);
+    else whole[n] = { ...whole[n], ...together(whole[n], digit) };
+  }
+  return whole;
+}
+
+function together(one, two) {
+  const mask = map(one.mask, (value, pixel) => value | two.mask.data[pixel], Uint8Array);
+  return { mask, ink: one.ink + two.ink, box: union(one.box, two.box) };
+}
+
+/** Return whether ink that belongs to a larger digit by its votes is part of a digit beside it. */
+function isPart(digit, whole) {
+  const most = UNION * Math.max(digit.size, whole.size);
+  const isLarger = digit.size > PART * longerSide(digit.box);
+  return isLarger && longerSide(union(digit.box, whole.box)) < most;
+}
+
+/** Return the connected piece of ink that most of a digit is in. */
+function pieceOf({ mask }, pieces) {
+  const counts = [];
+  mask.data.forEach((marked, pixel) => {
+    if (marked) counts[pieces.data[pixel]] = (counts[pieces.data[pixel]] || 0) + 1;
+  });
+  const most = Math.max(...counts.filter(Boolean));
+  return counts.findIndex((count) => count === most);
+}
+
+function union(one, two) {
+  return one.map((edge, i) => (i < 2 ? Math.min : Math.max)(edge, two[i]));
+}
+
 /** Return x, y and size of the middles with most votes. */
 function middlesOf(voters) {
   const middles = [];
@@ -259,8 +321,21 @@ function longerSide(box) {
   return Math.max(...sidesOfBox(box));
 }
 
-/** Return whether the middle of a place is in a part of the picture. */
+/** Return whether a box reaches the edge of a view. */
+function isCut([left, upper, right, lower], { width, height }) {
+  return Math.min(left, upper) === 0 || right === width || lower === height;
+}
+
+/** Return whether a place is in a part of the picture as a whole. */
 function isInside([left, upper, right, lower], part) {
-  const [x, y] = [(left + right) / 2, (upper + lower) / 2];
-  return part[0] <= x && x < part[2] && part[1] <= y && y < part[3];
+  return left >= part[0] && upper >= part[1] && right <= part[2] && lower <= part[3];
+}
+
+/** Return whether a digit of some size is at a place, and not the known one. */
+function isOther(place, known, least) {
+  return longerSide(place) >= least && distance(middleOf(place), middleOf(known)) > least;
+}
+
+function middleOf([left, upper, right, lower]) {
+  return { x: (left + right) / 2, y: (upper + lower) / 2 };
 }

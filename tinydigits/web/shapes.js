@@ -1,4 +1,4 @@
-// Borders around grids, and distances within a mask, a grid of 0 and 1.
+// Borders around grids, connected pieces, and distances within a mask, a grid of 0 and 1.
 
 /** Return a grid, or maps, with a border of zeros that is `room` pixels wide. */
 function padded(grid, room) {
@@ -10,6 +10,36 @@ function padded(grid, room) {
     data.set(line, (channel * height + y + room) * width + room);
   }
   return { ...grid, width, height, data };
+}
+
+/** Return the number of the connected piece of each pixel above a value, from 1; 0 elsewhere. */
+function pieces({ width, height, data }, least) {
+  const found = new Int32Array(data.length);
+  let count = 0;
+  for (let start = 0; start < data.length; start++) {
+    if (found[start] || data[start] <= least) continue;
+    found[start] = ++count;
+    for (const open = [start]; open.length; ) {
+      for (const pixel of neighbours(open.pop(), width, height)) {
+        if (found[pixel] || data[pixel] <= least) continue;
+        found[pixel] = count;
+        open.push(pixel);
+      }
+    }
+  }
+  return { width, height, data: found };
+}
+
+/** Return the pixels beside a pixel, and itself. */
+function neighbours(pixel, width, height) {
+  const [x, y] = [pixel % width, Math.trunc(pixel / width)];
+  const found = [];
+  for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+    for (let column = Math.max(0, x - 1); column <= Math.min(width - 1, x + 1); column++) {
+      found.push(row * width + column);
+    }
+  }
+  return found;
 }
 
 /**
