@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from PIL.Image import Resampling
 from tqdm import tqdm
 
 ROOT = Path(__file__).parent.parent
@@ -29,12 +30,13 @@ from tinydigits.data.dataset import mnist_part
 from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import NoDigit, SeveralDigits, exit_code
 from tinydigits.files import write_json
+from tinydigits.net.contract import SIDE
 from tinydigits.net.inference import infer
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.net.trained import load
 from tinydigits.reading.image import to_mnist
 from tinydigits.scenes import KINDS, Scene, scene, setting, settings, writing
-from tinydigits.scenes.glyphs import from_images, from_written, mixed
+from tinydigits.scenes.glyphs import from_images, from_shapes, from_written, mixed
 from tinydigits.scenes.settings import Part
 from tinydigits.scenes.writing import Mark, Source
 from tinydigits.seeds import derive
@@ -44,6 +46,9 @@ A_KIND = 100  # scenes
 SHOWN = 12  # scenes of a kind in the picture
 SIDES = (160, 480)  # pixels: the longer side of a picture, smallest and largest
 HEIGHTS = (0.12, 0.6)  # of the shorter side: a digit's longer side
+PASTED = 2000  # digits of MNIST on larger fields
+SIZES = {"400 pixels": 400, "12 megapixels": 4000}  # width of the pictures that are timed
+ROUNDS = 15  # times that they are
 TINY = (6, 10)  # pixels
 # Gap between two digits and size of the second, in sizes of the first.
 PAIRS = [(gap, size) for gap in (0.02, 0.05, 0.1, 0.2, 0.4) for size in (1.0, 0.7, 0.4)]
@@ -67,6 +72,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the record")
     options = parser.parse_args()
 
+    torch.set_num_threads(1)
     test = mnist_part("test", options.data_dir)
     written = from_written(unipen.read_strokes(options.strokes))
     pictured = from_images(test.images.numpy(), test.labels.numpy())
@@ -81,6 +87,8 @@ def main() -> None:
         "scenes_of_a_kind": A_KIND,
         "net": options.net,
         "kinds": figures,
+        "pasted": _pasted(test.images.numpy(), options.net),
+        "milliseconds": {name: _milliseconds(side) for name, side in SIZES.items()},
         "environment": hardware.environment(hardware.choose("cpu", "fp32")),
     }
     write_json(options.out / "scenes.json", content)
@@ -213,6 +221,40 @@ def _answers(samples: Iterable[Sample], net: str) -> Iterator[tuple[int | None, 
             continue
         took = 1000 * (time.perf_counter() - began)
         yield int(infer(load(net), torch.from_numpy(pixels[None])).argmax()), took
+
+
+def _pasted(images: npt.NDArray[np.uint8], net: str) -> dict[str, int]:
+    """Return how many of MNIST's digits keep their answer, enlarged and put on a larger field."""
+    rng = np.random.default_rng(derive(0, "pasted"))
+    chosen = images[rng.choice(len(images), PASTED, replace=False)]
+    before = infer(load(net), torch.from_numpy(chosen)).argmax(1).tolist()
+    fields = [Sample(_field(image, rng), None) for image in chosen]
+    after = [answer for answer, _ in _answers(tqdm(fields, leave=False, disable=None), net)]
+    stay = sum(one == other for one, other in zip(before, after, strict=True))
+    return {"pictures": PASTED, "stay": stay, "refused": after.count(None)}
+
+
+def _field(digit: npt.NDArray[np.uint8], rng: Rng) -> npt.NDArray[np.uint8]:
+    side = round(SIDE * rng.uniform(2, 10))
+    resampling = list(Resampling)[rng.integers(4)]
+    tile = Image.fromarray(digit).resize((side, side), resampling)
+    width, height = (round(side * rng.uniform(1, 3)) for _ in range(2))
+    field = Image.new("L", (width, height))
+    field.paste(tile, (int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))))
+    light = 255 - np.asarray(field) if rng.random() < 0.5 else np.asarray(field)
+    return np.repeat(light[:, :, None], 3, axis=2)
+
+
+def _milliseconds(width: int) -> float:
+    """Return the median time of preparing a photograph of a digit on paper, on one thread."""
+    rng = np.random.default_rng(derive(0, "timed"))
+    shape = (round(0.75 * width), width)
+    height = 0.3 * shape[0]
+    mark = writing.digit(from_shapes(), height, rng)
+    chosen = setting((settings.writing,), rng)
+    photograph = scene([mark], chosen, shape, height, (width / 2, shape[0] / 2), rng)
+    answered = _answers([Sample(photograph.picture, mark.label)] * ROUNDS, DEFAULT)
+    return round(statistics.median(ms for _, ms in answered), 1)
 
 
 def _sheet(rows: list[list[Image.Image]]) -> Image.Image:

@@ -22,7 +22,18 @@ from tests.serving import server
 from tinydigits.export.parity import COMPILERS
 from tinydigits.train.recipes import RECIPES
 
-WINGS = ("net", "data", "reading", "evaluate", "train", "study", "export", "serve")
+WINGS = (
+    "net",
+    "data",
+    "reading",
+    "scenes",
+    "evaluate",
+    "train",
+    "study",
+    "finder",
+    "export",
+    "serve",
+)
 README = (ROOT / "README.md").read_text()
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
 PAGES = [README, (ROOT / "CONTRIBUTING.md").read_text(), *(page.read_text() for page in GUIDE)]

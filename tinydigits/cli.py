@@ -271,10 +271,23 @@ class Safetensors(_Exports):
 
 
 @dataclass(frozen=True)
+class Finder:
+    """Write a folder with the finder, the net that marks digits' ink: ONNX, JSON, model card."""
+
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """Folder to write."""
+
+    def run(self) -> None:
+        from tinydigits.export.command import to_finder
+
+        to_finder(self.out)
+
+
+@dataclass(frozen=True)
 class Export:
     """Export a trained net to another format and check the export against the net."""
 
-    form: Annotated[Onnx | C | Html | Safetensors, tyro.conf.arg(name="")]
+    form: Annotated[Onnx | C | Html | Safetensors | Finder, tyro.conf.arg(name="")]
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,14 @@ from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import quantise
 from tinydigits.files import write_atomically
+from tinydigits.net.finding import FILE, ONNX_FILE
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.layers import Convolution
 from tinydigits.net.shipped import IN_FOLDER
 from tinydigits.net.trained import Source, source_of
 
+FINDER_CARD = Path(__file__).parent / "finder.md"
 CALIBRATION = 2000  # training digits that show how large the activations are
 SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # training and test digits if there is no MNIST
 
@@ -93,14 +95,33 @@ def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:
     """
     from tinydigits.export import safetensors
 
-    if out.exists() and not out.is_dir():
-        raise InputError(f"{out} is a file: expected a folder to write to")
+    _refuse_file(out)
     source, dataset = _source_and_digits(model, data_dir)
     logits = infer(source.net, dataset.test.images)
     files = safetensors.folder(source, report(logits, dataset.test.labels), _name(dataset))
     for name, content in files.items():
         _write(out / name, content)
     _tell(infer(load_net(out / IN_FOLDER), dataset.test.images), source, dataset)
+
+
+def to_finder(out: Path) -> None:
+    """Write a folder with the finder's files and its card, and print the parity of its ONNX file.
+
+    Raises:
+        InputError: ``out`` is a file or cannot be written.
+    """
+    _refuse_file(out)
+    for path in (ONNX_FILE, FILE):
+        _write(out / path.name, path.read_bytes())
+    _write(out / "README.md", FINDER_CARD.read_bytes())
+    with _measured("parity"):
+        ink, votes = parity.of_finder(out / ONNX_FILE.name)
+        print(f"parity on drawn scenes: ink differs by at most {ink:.1g}, votes by {votes:.1g}")
+
+
+def _refuse_file(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out} is a file: expected a folder to write to")
 
 
 def _source_and_digits(model: str, data_dir: Path) -> tuple[Source, Dataset]:

@@ -7,12 +7,14 @@ import shutil
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -20,6 +22,11 @@ from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.export.c import PREFIX, renamed
 from tinydigits.export.quantised import LOGIT
+from tinydigits.net.finder import finder
+from tinydigits.reading.finding import view_of
+from tinydigits.reading.image import grey
+from tinydigits.scenes.glyphs import from_shapes
+from tinydigits.scenes.mixture import view
 
 # Reads pictures from standard input and writes their logits, both as raw bytes.
 FILTER = """
@@ -46,6 +53,7 @@ COMPILERS = ("cc", "gcc", "clang")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 TOGETHER = 2000  # digits that a page gets at a time; each takes milliseconds
 PATIENCE = 300  # seconds that a browser may take; it takes a few
+SCENES, VIEW = 20, 128  # views in which finders are compared, and their side in pixels
 FAST = ("-O3", "-march=native")
 PORTABLE = ("-O3",)  # for clang on Arm, among others, which may not support -march=native
 HOST = ("-fno-pic",)  # as in firmware; otherwise constants that hold addresses count as memory
@@ -232,3 +240,24 @@ def footprint(header: str, prefix: str = PREFIX) -> Footprint:
         told = subprocess.run([size, Path(folder) / "program"], capture_output=True, check=True)
     text, data, bss = map(int, told.stdout.split()[6:9])
     return Footprint(text + data, data + bss, " ".join([Path(compiler).name, *options]))
+
+
+def of_finder(file: Path) -> tuple[float, float]:
+    """Return how much an ONNX file's ink and votes differ at most from the package's finder.
+
+    Raises:
+        UnmeasuredError: onnxruntime is not installed.
+    """
+    if not find_spec("onnxruntime"):
+        raise UnmeasuredError("onnxruntime is not installed: pip install 'tinydigits[onnx]'")
+    from tinydigits.net import runtime
+
+    exported, shipped = runtime.finder(file), finder()
+    rng, source = np.random.default_rng(0), from_shapes()
+    most = np.zeros(2)
+    for _ in range(SCENES):
+        drawn = grey(Image.fromarray(view(source, VIEW, rng).picture))
+        seen = view_of(drawn, (0, 0, *drawn.size), VIEW)
+        both = zip(exported(seen), shipped(seen), strict=True)
+        most = np.maximum(most, [np.abs(one - other).max() for one, other in both])
+    return float(most[0]), float(most[1])

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from tinydigits.data import mnist
 from tinydigits.errors import InputError
-from tinydigits.files import sole_writer, write_atomically
+from tinydigits.files import sole_writer, write_atomically, write_json
 from tinydigits.finder.config import FinderConfig
 from tinydigits.finder.training import FinderState, Progress, fit, start
 from tinydigits.finder.views import stream
@@ -25,7 +26,7 @@ from tinydigits.net.finding import FILE, ONNX_FILE, decode, encode
 from tinydigits.net.model import parameter_count
 from tinydigits.train.hardware import choose, environment
 
-LAST, METRICS = "last.pth", "metrics.jsonl"
+LAST, METRICS, REPORT = "last.pth", "metrics.jsonl", "report.json"
 
 
 def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: bool) -> None:
@@ -45,23 +46,37 @@ def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: boo
         for progress in _shown(state, config, data_dir):
             history.append(progress)
             _keep(out, state, config, history, time.perf_counter() - began)
-        written = _ship(state.net, out)
-    print(f"time: {time.perf_counter() - began:.0f} s of training")
-    for path in written:
-        print(f"wrote {path}")
+        seconds = time.perf_counter() - began
+        files = _files(state.net)
+        write_json(out / REPORT, _report(state.net, config, seconds, files))
+        for name, content in files.items():
+            write_atomically(out / name, content)
+    print(f"time: {seconds:.0f} s of training")
+    for name in (*files, REPORT):
+        print(f"wrote {out / name}")
 
 
-def _ship(net: Finder, out: Path) -> list[Path]:
-    """Write the finder as the package holds it: for PyTorch and the page, and for onnxruntime."""
+def _files(net: Finder) -> dict[str, bytes]:
+    """Return the finder as the package holds it: for PyTorch and the page, and for onnxruntime."""
     content = encode(fold(net))
-    files = {out / FILE.name: content}
+    files = {FILE.name: content}
     if find_spec("onnx"):
         from tinydigits.export.finding import onnx_of
 
-        files[out / ONNX_FILE.name] = onnx_of(decode(content))
-    for path, written in files.items():
-        write_atomically(path, written)
-    return list(files)
+        files[ONNX_FILE.name] = onnx_of(decode(content))
+    return files
+
+
+def _report(
+    net: Finder, config: FinderConfig, seconds: float, files: dict[str, bytes]
+) -> dict[str, Any]:
+    return {
+        "parameters": parameter_count(net),
+        "config": asdict(config),
+        "environment": environment(choose("cpu", "auto")),
+        "seconds": round(seconds),
+        "sha256": {name: sha256(content).hexdigest() for name, content in files.items()},
+    }
 
 
 def _shown(state: FinderState, config: FinderConfig, data_dir: Path) -> Iterator[Progress]:

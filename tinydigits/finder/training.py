@@ -76,9 +76,7 @@ def fit(state: FinderState, blocks: Blocks, config: FinderConfig) -> Iterator[Pr
     """
     state.net.train()
     losses: list[Losses] = []
-    for kept in _kept(blocks, state.step):
-        if state.step == config.steps:
-            break
+    for kept in islice(_kept(blocks, state.step), config.steps - state.step):
         losses.append(_take_step(state, kept, config))
         state.step += 1
         if state.step % REPORTED == 0 or state.step == config.steps:

@@ -8,6 +8,7 @@ reads once, when it is loaded. Set the variable to 0 to keep the telemetry.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,12 +67,12 @@ def logits(session: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
     return np.asarray(found)
 
 
-def finder() -> Callable[[Floats], tuple[Floats, Floats]]:
-    """Return the package's finder as a function of a view, for any number of threads at once.
+def finder(path: Path = ONNX_FILE) -> Callable[[Floats], tuple[Floats, Floats]]:
+    """Return the finder in an ONNX file as a function of a view, for any number of threads at once.
 
     It takes and returns what ``reading.finding.Finder`` describes.
     """
-    session = _started(ONNX_FILE.read_bytes(), threads=1)
+    session = _started(path.read_bytes(), threads=1)
 
     def find(view: Floats) -> tuple[Floats, Floats]:
         ink, votes = session.run(["ink", "votes"], {"view": view})

@@ -270,10 +270,9 @@ def _is_part(digit: Digit, whole: Digit) -> bool:
     A long stroke such as that of a 4 may look like a 1 to itself, but it votes for a size that
     only the whole 4 has.
     """
-    return (
-        digit.size > PART * _size(digit.box)
-        and _size(_union(digit.box, whole.box)) < UNION * max(digit.size, whole.size)
-    )
+    return digit.size > PART * _size(digit.box) and _size(
+        _union(digit.box, whole.box)
+    ) < UNION * max(digit.size, whole.size)
 
 
 def _piece(digit: Digit, pieces: npt.NDArray[np.int32]) -> int:
