@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -69,6 +70,6 @@ def test_there_must_be_a_run_to_resume_with_the_same_options(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"seed": -1}, {"lr": 0.0}, {"overlap": -1.0}])
-def test_impossible_options_are_refused(wrong: dict[str, float]) -> None:
+def test_impossible_options_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=f"--{next(iter(wrong))} is .*, but must be"):
         replace(CONFIG, **wrong)
