@@ -33,11 +33,11 @@ from tinydigits.export import command
 from tinydigits.net.shipped import WEIGHTS
 from tinydigits.study import seed
 from tinydigits.study.command import study
-from tinydigits.study.workers import Pool
 from tinydigits.train import run
 from tinydigits.train.checkpoint import LAST
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.hardware import Compute
+from tinydigits.workers import Pool
 
 CPU = Compute(torch.device("cpu"), torch.float32)
 CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")

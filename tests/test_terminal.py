@@ -14,11 +14,12 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.pictures import drawn
+from tinydigits import workers
 from tinydigits.cli import Command, Export, main
 from tinydigits.data import dataset
-from tinydigits.study import seed, workers
-from tinydigits.study.workers import Pool
+from tinydigits.study import seed
 from tinydigits.terminal import plain_where_needed
+from tinydigits.workers import Pool
 
 STUDIES = [f"{ROOT}/records/2026-11-26-{name}" for name in ("classic", "fast")]
 NAMES = [each.__name__.lower() for each in get_args(Command)]

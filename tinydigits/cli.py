@@ -186,7 +186,7 @@ class Study(_Trains):
 
     def run(self) -> None:
         from tinydigits.study.command import study
-        from tinydigits.study.workers import pool
+        from tinydigits.workers import pool
 
         study(
             self.config,

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.processes import scheduler, started, wait_for, worker
+from tinydigits import workers
 from tinydigits.cli import Study, main
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.errors import InputError
@@ -23,13 +24,13 @@ from tinydigits.evaluate.corruptions import KINDS
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.study import command as study
-from tinydigits.study import ledger, seed, workers
+from tinydigits.study import ledger, seed
 from tinydigits.study.ledger import Run
-from tinydigits.study.workers import Pool
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import EpochResult, State
 from tinydigits.train.run import train_on
+from tinydigits.workers import Pool
 
 OPTIONS = ["--epochs", "1", "--batch-size", "64", "--val", "100"]
 SYNTHETIC = ["--data", "synthetic", *OPTIONS]

@@ -37,6 +37,7 @@ def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: boo
             ``out`` cannot be written, or another run is writing to it.
     """
     mnist.load("train", data_dir)  # fails at once, and not in another process
+    torch.set_num_threads(1)  # beside the process that draws, two take twice as long on two cores
     with sole_writer(out):
         state, history, seconds = _resumed(config, out) if resume else (start(config), [], 0.0)
         print(f"finder: {parameter_count(state.net):,} parameters, {config.steps:,} steps")

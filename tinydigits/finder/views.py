@@ -1,11 +1,10 @@
-"""Views to train the finder on: random scenes as it sees them, drawn by processes of their own."""
+"""Views to train the finder on: random scenes as it sees them, drawn by a process of their own."""
 
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from functools import cache
 from itertools import count
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +19,11 @@ from tinydigits.scenes import glyphs
 from tinydigits.scenes.mixture import view
 from tinydigits.scenes.writing import Source
 from tinydigits.seeds import derive
+from tinydigits.workers import local
 
 SIDE = 144  # pixels: a little more than is shown at a time
 BLOCK = 500  # views drawn at a time
+AHEAD = 2  # blocks
 MOST = 32  # digits in a view, and 1
 IMAGES = 0.3  # share of the digits that come from MNIST, if there is one
 PRINTED = 0.07  # share of the digits that come from fonts
@@ -44,26 +45,22 @@ class Views(NamedTuple):
     clockwise in degrees, by its number, (N, MOST, 4)."""
 
 
-def stream(
-    seed: int, data_dir: Path | None, *, first: int = 0, workers: int = 1
-) -> Iterator[Views]:
-    """Yield the endless blocks of views for ``seed`` from block ``first`` on.
+def stream(seed: int, data_dir: Path | None, *, first: int = 0) -> Iterator[Views]:
+    """Yield the endless blocks of views for ``seed`` from block ``first`` on, drawn by a process.
 
-    Block i depends on the seed and i only.
+    Block i depends on the seed and i only. Digits come from the model of shapes, from fonts and,
+    where ``data_dir`` is given, from MNIST's training digits in it.
 
-    Digits come from the model of shapes and, where ``data_dir`` is given, from MNIST's training
-    digits in it.
+    Raises:
+        InputError: the process died.
     """
     numbers = count(first)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with local(1, go_on="add --resume to continue from the last state saved") as pool:
         ahead: deque[Future[Views]] = deque()
-        try:
-            while True:
-                while len(ahead) < 2 * workers:
-                    ahead.append(pool.submit(block, seed, next(numbers), data_dir))
-                yield ahead.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+        while True:
+            while len(ahead) < AHEAD:
+                ahead.append(pool.executor.submit(block, seed, next(numbers), data_dir))
+            yield ahead.popleft().result()
 
 
 def block(seed: int, number: int, data_dir: Path | None) -> Views:

@@ -19,11 +19,11 @@ from tinydigits.study.comparison import comparison_of, figures, render
 from tinydigits.study.ledger import Run
 from tinydigits.study.seed import dataset_of, run_seed
 from tinydigits.study.student import Summary, summarise
-from tinydigits.study.workers import Pool
 from tinydigits.train import hardware
 from tinydigits.train.batches import split
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.engine.choice import choose
+from tinydigits.workers import Pool
 
 BAR = 99.40  # per cent: the accuracy that the project asks of a run
 

@@ -1,6 +1,6 @@
-"""Workers that run a study's seeds: processes on this machine, or a Dask cluster.
+"""Workers for long work: processes on this machine, or a Dask cluster.
 
-PyTorch is imported by the runs, not here, so that a process can first be limited to one thread.
+PyTorch is imported by the work, not here, so that a process can first be limited to one thread.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from distributed import Client
 
 TIMEOUT = 5.0  # seconds to wait for a cluster to answer
+GO_ON = "what is finished is kept; run the same command to continue"
 
 
 @dataclass(frozen=True)
@@ -43,11 +44,11 @@ def pool(workers: int | None, dask: str | None) -> AbstractContextManager[Pool]:
 
 
 @contextmanager
-def local(workers: int | None = None) -> Iterator[Pool]:
+def local(workers: int | None = None, go_on: str = GO_ON) -> Iterator[Pool]:
     """Yield a pool of ``workers`` processes with one thread each, by default one per usable core.
 
     If the block raises, their work is abandoned. They never outlive this process, even if it is
-    killed.
+    killed. ``go_on`` tells the user how to, if one of them dies.
 
     Raises:
         InputError: a process died.
@@ -61,9 +62,10 @@ def local(workers: int | None = None) -> Iterator[Pool]:
         for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         if isinstance(error, BrokenProcessPool):
+            fewer = f", with fewer than --workers {workers} if memory is short"
             raise InputError(
-                "a worker process died, killed or out of memory: finished seeds are kept; run the "
-                f"same command to continue, with fewer than --workers {workers} if memory is short"
+                "a worker process died, killed or out of memory: "
+                f"{go_on}{fewer if workers > 1 else ''}"
             ) from error
         raise
     finally:
@@ -132,8 +134,7 @@ def cluster(address: str) -> Iterator[Pool]:
             yield Pool(client.get_executor(pure=False), workers)
         except (CancelledError, KilledWorker) as error:
             raise InputError(
-                f"the Dask cluster at {address} lost its scheduler or too many workers: finished "
-                "seeds are kept; run the same command to continue"
+                f"the Dask cluster at {address} lost its scheduler or too many workers: {GO_ON}"
             ) from error
 
 

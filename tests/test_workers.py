@@ -15,10 +15,9 @@ from typing import Any
 import pytest
 
 from tests.processes import scheduler, worker
-from tinydigits import __version__
+from tinydigits import __version__, workers
 from tinydigits.errors import InputError
-from tinydigits.study import workers
-from tinydigits.study.workers import _workers, cluster, local
+from tinydigits.workers import _workers, cluster, local
 
 
 def settings() -> tuple[str | None, bool]:
