@@ -101,3 +101,39 @@ def test_a_turned_digit_is_turned_back() -> None:
 
 def test_a_digit_that_leans_a_little_is_left_as_it_stands() -> None:
     assert found(picture([(280, 140, 300, 240)]), turn=9).turn == 0
+
+
+def test_a_digit_that_the_closer_look_cuts_off_is_looked_at() -> None:
+    # Too small for the survey; of the closer look, it is only a twentieth of the digit's ink.
+    image = picture([(200, 100, 230, 200), (301, 130, 309, 170)])
+    assert len(look(image, (0, 0, 600, 400), 128, knowing(blind=10)).digits) == 1
+    with pytest.raises(SeveralDigits):
+        found(image, blind=10)
+
+
+def test_a_look_follows_its_digit_past_one_with_more_ink() -> None:
+    # The 1 is the smaller of the two, and stands so far that a look at either cuts off the other.
+    image = picture([(200, 100, 290, 200), (345, 100, 355, 200)])
+    with pytest.raises(SeveralDigits):
+        found(image)
+
+
+def with_a_stroke(view: Floats) -> tuple[Floats, Floats]:
+    """A finder to which everything is one digit of 90 pixels; what lies low has its own middle."""
+    votes = np.zeros((4, *np.array(view.shape) // CELL), np.float32)
+    rows, columns = np.indices(votes.shape[1:]) * CELL + CELL / 2
+    votes[0] = (64 - columns) / 90
+    votes[1] = (np.where(rows > 84, 105, 50) - rows) / 90
+    votes[2] = np.log(90 / UNIT)
+    return (view < 0.5).astype(np.float32), votes
+
+
+@pytest.mark.parametrize(("gap", "digits"), [(0, 1), (4, 2)])
+def test_a_connected_stroke_that_votes_for_a_larger_digit_is_its_part(
+    gap: int, digits: int
+) -> None:
+    image = picture([(56, 20, 72, 84), (56, 84 + gap, 72, 124)], size=(128, 128))
+    seen = look(image, (0, 0, 128, 128), 128, with_a_stroke)
+    assert len(seen.digits) == digits
+    assert seen.digits[0].box[1] == 20
+    assert (seen.digits[0].box[3] == 124) == (digits == 1)
