@@ -5,7 +5,8 @@ import math
 import re
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -19,8 +20,12 @@ from tinydigits.export import c, html, onnx, safetensors
 from tinydigits.export.command import CALIBRATION
 from tinydigits.export.folded import fold
 from tinydigits.export.quantised import quantise
+from tinydigits.finder import FinderConfig
+from tinydigits.net.finder import Finder
+from tinydigits.net.model import parameter_count
 from tinydigits.net.shipped import DEFAULT, WEIGHTS
 from tinydigits.net.trained import source_of
+from tinydigits.scenes import settings
 from tinydigits.study import ledger
 from tinydigits.study.command import BAR
 from tinydigits.train.config import TrainConfig
@@ -70,6 +75,8 @@ EXPORTS = {
 LATEST_SHIPPED, LATEST_EXPORTS = list(SHIPPED)[-1], list(EXPORTS)[-1]
 PEOPLE = record(f"{NOW}-people/people.json")
 PEOPLE_SEEDS = record(f"{NOW}-people/seeds.json")
+SCENES = record(f"{NOW}-scenes/scenes.json")
+FINDER = record(f"{NOW}-scenes/report.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -80,6 +87,9 @@ SYNTHETIC = {
     ]
     for date in (NOW, BEFORE)
 }
+
+
+COUNTS = ("right", "wrong", "answered", "refused")  # of scenes
 
 
 def unwrapped(text: str) -> str:
@@ -209,6 +219,31 @@ def people_seed_rows() -> list[str]:
         f"| {name} | {people_row(told)} | {told['digits']:.2f} % "
         f"| {told['mnist']:.2f} % | {told['damage']:.1f} % |"
         for name, told in named
+    ]
+
+
+def scene_rows() -> list[str]:
+    """The record's table: what is read of each kind of scene."""
+    return [
+        f"| {kind} | {' | '.join(str(told[key]) for key in COUNTS if key in told)} |"
+        for kind, told in SCENES["kinds"].items()
+    ]
+
+
+def scene_figures() -> list[str]:
+    """What the guide and the finder's card say of scenes."""
+    told = SCENES["kinds"]
+    right, wrong = (sum(told[kind][key] for kind in settings.KINDS) for key in ("right", "wrong"))
+    two = [told[kind]["answered"] for kind in told if kind.startswith("two, ")]
+    alone = [told[kind]["answered"] for kind in ("nothing written", "a letter or sign alone")]
+    pasted = SCENES["pasted"]
+    return [
+        f"{right:,} of {len(settings.KINDS) * SCENES['scenes_of_a_kind']:,} scenes are read, "
+        f"{wrong} wrongly",
+        f"{sum(two)} of {len(two) * SCENES['scenes_of_a_kind']:,} with two digits",
+        f"{alone[0]} of {SCENES['scenes_of_a_kind']} empty ones and {alone[1]} of "
+        f"{SCENES['scenes_of_a_kind']} with a letter or sign",
+        f"{pasted['stay']:,} of {pasted['pictures']:,}",
     ]
 
 
@@ -516,6 +551,32 @@ def test_the_record_of_people_is_consistent(nets: dict[str, Any]) -> None:
         assert told["worst_tenth"] == pytest.approx(100 - statistics.mean(worst), abs=0.006)
         wrong = sum(wrong for wrong, _ in errors.values())
         assert told["digits"] == pytest.approx(100 - 100 * wrong / PEOPLE["digits"], abs=0.006)
+
+
+def test_the_record_of_scenes_states_its_own_figures() -> None:
+    text = unwrapped((RECORDS / f"{NOW}-scenes" / "README.md").read_text())
+    for figure in [*scene_rows(), *scene_figures(), f"{FINDER['seconds'] / 60:.0f} minutes"]:
+        assert figure in text
+    for page in (ROOT / "docs/guide/finder.md", ROOT / "tinydigits/export/finder.md"):
+        assert all(figure in unwrapped(page.read_text()) for figure in scene_figures())
+
+
+def test_the_record_of_scenes_is_consistent() -> None:
+    assert set(settings.KINDS) < set(SCENES["kinds"])
+    for told in SCENES["kinds"].values():
+        assert sum(told[key] for key in COUNTS if key in told) == SCENES["scenes_of_a_kind"]
+
+
+def test_the_shipped_finder_is_the_one_of_its_record() -> None:
+    for name, expected in FINDER["sha256"].items():
+        assert sha256((WEIGHTS / name).read_bytes()).hexdigest() == expected
+    steps = [
+        json.loads(line)["step"]
+        for line in (RECORDS / f"{NOW}-scenes" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert steps == list(range(100, FINDER["config"]["steps"] + 1, 100))
+    assert FINDER["config"] == asdict(FinderConfig())
+    assert FINDER["parameters"] == parameter_count(Finder()) <= 20_000
 
 
 def test_the_bar_of_the_worst_tenth_is_missed_and_the_record_says_so() -> None:
