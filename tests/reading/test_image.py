@@ -142,7 +142,7 @@ CONDITIONS: dict[str, Callable[[int], Image.Image]] = {
     "dark strip at the side": lambda d: with_second_shape(
         drawn(d), [(375, 0), (400, 0), (400, 400), (380, 400)]
     ),
-    "touching the edges": lambda d: drawn(d, box=(0, 0, 400, 400), pen=30),
+    "near the edges": lambda d: drawn(d, box=(20, 20, 360, 360), pen=30),
     "in the corner": lambda d: drawn(d, box=(310, 290, 70, 100), pen=9),
     "strokes apart": lambda d: drawn(d, pen=20, lifted=0.06),
     "thick pen": lambda d: drawn(d, pen=64),

@@ -29,7 +29,11 @@ Finder = Callable[[Floats], tuple[Floats, Floats]]
 """Takes a view's brightness (H, W), 0 to 1; H and W are multiples of STEP. Returns the probability
 of digits' ink (H, W), and votes (4, H / CELL, W / CELL) as ``net.finder.Finder`` gives them."""
 
-SURVEYS = (128, 320)  # pixels of a whole picture's longer side; the second if nothing is found
+SURVEYS = (
+    128,
+    320,
+    640,
+)  # pixels of a whole picture's longer side; larger ones if nothing is found
 LOOK = 128  # pixels of a closer view ...
 WHOLE = 72  # ... and of the digit in it
 LOOKS = 4  # at a digit, at most: each is centred better than the one before

@@ -119,11 +119,17 @@ def _white(brightest: float) -> float:
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
-    """Return an RGBA picture on white or on black, whichever contrasts with its content."""
+    """Return an RGBA picture on its own paper, or on white or black, as its ink contrasts with.
+
+    A picture with more content than not has paper of its own, and the rest was cut off.
+    """
     alpha = np.asarray(image.getchannel("A"))
-    grey = np.asarray(image.convert("L"))
-    is_dark = np.median(grey[alpha >= alpha.max() / 2]) < 128
-    paper = Image.new("RGBA", image.size, "white" if is_dark else "black")
+    content = np.asarray(image)[:, :, :3][alpha >= alpha.max() / 2]
+    middle = np.median(content, axis=0).astype(int).tolist()
+    is_dark = np.median(np.asarray(image.convert("L"))[alpha >= alpha.max() / 2]) < 128
+    inked = "white" if is_dark else "black"
+    colour = tuple(middle) if len(content) > alpha.size / 2 else inked
+    paper = Image.new("RGBA", image.size, colour)
     return Image.alpha_composite(paper, image).convert("RGB")
 
 

@@ -8,7 +8,7 @@ class SeveralDigits extends NoDigit {}
 const UNIT = 32; // pixels of a digit whose size has the logarithm 0
 const TURN = 45; // degrees of a turn of 1
 
-const SURVEYS = [128, 320]; // pixels of a whole picture's longer side
+const SURVEYS = [128, 320, 640]; // pixels of a whole picture's longer side; larger ones if needed
 const LOOK = 128; // pixels of a closer view ...
 const WHOLE = 72; // ... and of the digit in it
 const LOOKS = 4; // at a digit, at most

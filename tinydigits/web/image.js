@@ -26,16 +26,23 @@ function toMnist(pixels, width, height, finder) {
   return fitted(thickened(strokesOf(picture, seen)));
 }
 
-/** Return RGBA bytes laid on white or black, whichever contrasts with the visible pixels. */
+/**
+ * Return RGBA bytes laid on paper: their own, or white or black, whichever their ink contrasts with.
+ * A picture with more content than not has paper of its own, and the rest was cut off.
+ */
 function onPaper(rgba) {
   const alpha = channelOf(rgba, 3);
   if (!alpha.some((value) => value < 255)) return rgba;
   const least = maximum(alpha) / 2;
-  const seen = alpha.map((_, i) => brightness(rgba, 4 * i)).filter((_, i) => alpha[i] >= least);
-  const paper = median(seen) < 128 ? 255 : 0;
+  const seen = (values) => values.filter((_, i) => alpha[i] >= least);
+  const lights = seen(alpha.map((_, i) => brightness(rgba, 4 * i)));
+  const inked = median(lights) < 128 ? 255 : 0;
+  const paper = [0, 1, 2].map((channel) =>
+    lights.length > alpha.length / 2 ? Math.trunc(median(seen(channelOf(rgba, channel)))) : inked
+  );
   return rgba.map((value, i) => {
     const cover = alpha[i >> 2];
-    return i % 4 === 3 ? 255 : Math.round((value * cover + paper * (255 - cover)) / 255);
+    return i % 4 === 3 ? 255 : Math.round((value * cover + paper[i % 4] * (255 - cover)) / 255);
   });
 }
 
