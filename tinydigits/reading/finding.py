@@ -29,7 +29,7 @@ Finder = Callable[[Floats], tuple[Floats, Floats]]
 """Takes a view's brightness (H, W), 0 to 1; H and W are multiples of STEP. Returns the probability
 of digits' ink (H, W), and votes (4, H / CELL, W / CELL) as ``net.finder.Finder`` gives them."""
 
-SURVEYS = (
+SURVEYS = (128, 320, 640)  # pixels of a picture's longer side; the next if nothing is found
     128,
     320,
     640,
