@@ -30,10 +30,6 @@ Finder = Callable[[Floats], tuple[Floats, Floats]]
 of digits' ink (H, W), and votes (4, H / CELL, W / CELL) as ``net.finder.Finder`` gives them."""
 
 SURVEYS = (128, 320, 640)  # pixels of a picture's longer side; the next if nothing is found
-    128,
-    320,
-    640,
-)  # pixels of a whole picture's longer side; larger ones if nothing is found
 LOOK = 128  # pixels of a closer view ...
 WHOLE = 72  # ... and of the digit in it
 LOOKS = 4  # at a digit, at most: each is centred better than the one before
