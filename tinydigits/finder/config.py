@@ -11,7 +11,7 @@ class FinderConfig:
 
     seed: int = 0
     """Seed of all randomness."""
-    steps: int = 24_000
+    steps: int = 30_000
     """Number of batches to train on; the learning rates rise and fall once."""
     muon_lr: float = 0.02
     """Peak learning rate of Muon, for kernels that mix channels."""

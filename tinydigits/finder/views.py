@@ -25,7 +25,8 @@ SIDE = 144  # pixels: a little more than is shown at a time
 BLOCK = 500  # views drawn at a time
 AHEAD = 2  # blocks
 MOST = 32  # digits in a view, and 1
-IMAGES = 0.3  # share of the digits that come from MNIST, if there is one
+IMAGES = 0.35  # share of the digits that come from MNIST, if there is one
+BLOCKY = 0.2  # share of small pictures that are enlarged without smoothing
 PRINTED = 0.07  # share of the digits that come from fonts
 
 Bytes = npt.NDArray[np.uint8]
@@ -93,7 +94,8 @@ def _seen(
         if len(scene.labels) < MOST:
             break
     size = (SIDE, SIDE)
-    light = grey(Image.fromarray(scene.picture)).resize(size, Resampling.BILINEAR)
+    enlarging = Resampling.NEAREST if rng.random() < BLOCKY else Resampling.BILINEAR
+    light = grey(Image.fromarray(scene.picture)).resize(size, enlarging)
     ink = Image.fromarray(np.rint(255 * scene.ink).astype(np.uint8)).resize(
         size, Resampling.BILINEAR
     )

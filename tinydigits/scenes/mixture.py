@@ -58,7 +58,7 @@ def _noise(side: int, rng: np.random.Generator) -> Scene:
 
 def _size(side: int, rng: np.random.Generator) -> float:
     """Return the height of digits in pixels: most as in a closer look, some of any size."""
-    ranges = ((0.4, 0.65), TIGHT, (0.05, 0.95))
+    ranges = ((0.4, 0.75), TIGHT, (0.05, 0.98))
     least, most = ranges[rng.choice(len(ranges), p=(0.48, 0.13, 0.39))]
     return float(np.exp(rng.uniform(np.log(least), np.log(most)))) * side
 

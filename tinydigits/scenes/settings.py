@@ -242,15 +242,18 @@ SELDOM = {desk: 0.6, tilted: 0.25, ruled: 0.17, squared: 0.14, margin: 0.07, und
           boxed: 0.1, circled: 0.15, struck: 0.17, hard_shadow: 0.14, soft_shadow: 0.14,
           bled: 0.1, texted: 0.25, faint: 0.14, blurred: 0.08, compressed: 0.2,
           cluttered: 0.15, grainy: 0.08, hairline: 0.08, fat: 0.05}  # fmt: skip
-"""How often a scene of the mixture has each part."""
+"""How often a scene of the mixture has each part, unless it is plain."""
+
+PLAIN = 0.2  # share of the scenes that have none of them
 
 
 def anything(rng: np.random.Generator) -> Setting:
     """Return a random setting of the mixture of all kinds, with one part or several."""
     base = ((), (canvas,), (board,), (note, turned), (label, turned), (bare,))
-    start = base[rng.choice(len(base), p=(0.28, 0.22, 0.07, 0.28, 0.08, 0.07))]
+    start = base[rng.choice(len(base), p=(0.28, 0.22, 0.07, 0.26, 0.11, 0.06))]
     parts = [writing, *start]
-    parts += [part for part, share in SELDOM.items() if rng.random() < share]
+    if rng.random() >= PLAIN:
+        parts += [part for part, share in SELDOM.items() if rng.random() < share]
     if not start:
         parts.append(turned if rng.random() < 0.15 else slightly)
     chosen = setting(tuple(parts), rng)
