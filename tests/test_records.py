@@ -76,6 +76,7 @@ LATEST_SHIPPED, LATEST_EXPORTS = list(SHIPPED)[-1], list(EXPORTS)[-1]
 PEOPLE = record(f"{NOW}-people/people.json")
 PEOPLE_SEEDS = record(f"{NOW}-people/seeds.json")
 SCENES = record(f"{NOW}-scenes/scenes.json")
+RULES = record(f"{NOW}-scenes/rules.json")  # of the same scenes, before there was a finder
 FINDER = record(f"{NOW}-scenes/report.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
@@ -223,9 +224,10 @@ def people_seed_rows() -> list[str]:
 
 
 def scene_rows() -> list[str]:
-    """The record's table: what is read of each kind of scene."""
+    """The record's tables: what is read of each kind of scene, and what the rules before read."""
     return [
-        f"| {kind} | {' | '.join(str(told[key]) for key in COUNTS if key in told)} |"
+        f"| {kind} | {' | '.join(str(told[key]) for key in COUNTS if key in told)} "
+        f"| {' | '.join(str(RULES['kinds'][kind][key]) for key in COUNTS if key in told)} |"
         for kind, told in SCENES["kinds"].items()
     ]
 
