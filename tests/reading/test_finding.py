@@ -137,3 +137,20 @@ def test_a_connected_stroke_that_votes_for_a_larger_digit_is_its_part(
     assert len(seen.digits) == digits
     assert seen.digits[0].box[1] == 20
     assert (seen.digits[0].box[3] == 124) == (digits == 1)
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_a_ring_around_a_digit_is_no_ink(gap: int) -> None:
+    image = picture([(60, 50, 68, 80)], size=(128, 128))
+    ImageDraw.Draw(image).arc((34, 34, 94, 94), gap, 360, fill=0, width=4)
+    seen = found(image)
+    left, upper, right, lower = seen.place(seen.digits[0])
+    assert (left, upper, right, lower) == pytest.approx((60, 50, 68, 80), abs=2)
+    assert len(seen.digits) == 1
+
+
+def test_a_ring_around_nothing_is_a_digit() -> None:
+    image = picture([], size=(128, 128))
+    ImageDraw.Draw(image).ellipse((34, 34, 94, 94), outline=0, width=4)
+    seen = found(image)
+    assert seen.place(seen.digits[0]) == pytest.approx((34, 34, 95, 95), abs=2)

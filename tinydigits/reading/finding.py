@@ -29,7 +29,7 @@ Finder = Callable[[Floats], tuple[Floats, Floats]]
 """Takes a view's brightness (H, W), 0 to 1; H and W are multiples of STEP. Returns the probability
 of digits' ink (H, W), and votes (4, H / CELL, W / CELL) as ``net.finder.Finder`` gives them."""
 
-SURVEYS = (128, 320, 640)  # pixels of a picture's longer side; the next if nothing is found
+SURVEYS = (128, 200, 320, 640)  # pixels of a picture's longer side; the next if nothing is found
 LOOK = 128  # pixels of a closer view ...
 WHOLE = 72  # ... and of the digit in it
 LOOKS = 4  # at a digit, at most: each is centred better than the one before
@@ -37,7 +37,10 @@ SETTLED = 0.8  # ratio of two views' sizes from which the second is no better
 TURNED = 10  # degrees: a digit that leans less is read as it stands
 CANDIDATES = 4  # in a picture, that are looked at more closely
 
-INK = 0.5  # probability
+INK = 0.4  # probability
+FRAME = 0.5  # of marked ink's contrast: a ring or frame has as much all along
+FRAMED = 0.15  # of a frame's marked ink: as much inside it tells it from a 0
+GAP = 2  # pixels beside a frame: it is closed if its ends come this close
 SIZES = (0.1, 12.0)  # smallest and largest size of a digit, in UNITs
 BIN = 0.1  # of a digit's size: votes that fall into 3 x 3 of such bins agree
 APART = 0.3  # of a digit's size: votes this far from its middle may be for another
@@ -142,10 +145,37 @@ def _look(part: Box, view: Floats, finder: Finder, turn: float = 0.0) -> Look:
     height, width = view.shape
     padded = np.pad(view, ((0, -height % STEP), (0, -width % STEP)), mode="edge")
     ink, votes = finder(padded)
-    ink = ink[:height, :width]
+    ink = _unframed(ink[:height, :width], view)
     pieces, _ = ndimage.label(ink > INK, np.ones((3, 3)))
     digits = _joined(sorted(_digits(ink, votes), key=lambda digit: -digit.ink), pieces)
     return Look(part, view, ink, digits, turn)
+
+
+def _unframed(ink: Floats, view: Floats) -> Floats:
+    """Return ink without what runs around other ink, as rings and frames do: no digit does."""
+    marked = ink > INK
+    if not marked.any():
+        return ink
+    contrast = view - np.median(view)
+    contrast *= np.sign(contrast[marked].sum()) or 1
+    as_dark = contrast > FRAME * np.median(contrast[marked])
+    pieces, _ = ndimage.label(as_dark, np.ones((3, 3)))
+    bare = ink.copy()
+    for number, place in enumerate(ndimage.find_objects(pieces), 1):
+        own = pieces[place] == number
+        line = int(marked[place][own].sum())
+        if line and marked[place][_enclosed(own)].sum() > FRAMED * line:
+            bare[place][own] = 0
+    return bare
+
+
+def _enclosed(mask: Mask) -> Mask:
+    """Return what a mask's pixels run around, even if they leave a small gap."""
+    room = GAP + 1
+    closed = ndimage.maximum_filter(np.pad(mask, room), 2 * GAP + 1)
+    areas, _ = ndimage.label(~closed, np.ones((3, 3)))  # the first is outside
+    enclosed: Mask = areas[room:-room, room:-room] > 1
+    return enclosed
 
 
 def view_of(picture: Image.Image, part: Box, longest: float) -> Floats:

@@ -8,7 +8,7 @@ class SeveralDigits extends NoDigit {}
 const UNIT = 32; // pixels of a digit whose size has the logarithm 0
 const TURN = 45; // degrees of a turn of 1
 
-const SURVEYS = [128, 320, 640]; // pixels of a whole picture's longer side; larger ones if needed
+const SURVEYS = [128, 200, 320, 640]; // pixels of a whole picture's longer side; larger ones if needed
 const LOOK = 128; // pixels of a closer view ...
 const WHOLE = 72; // ... and of the digit in it
 const LOOKS = 4; // at a digit, at most
@@ -16,7 +16,10 @@ const SETTLED = 0.8; // ratio of two views' sizes from which the second is no be
 const TURNED = 10; // degrees: a digit that leans less is read as it stands
 const CANDIDATES = 4; // in a picture, that are looked at more closely
 
-const INK = 0.5; // probability
+const INK = 0.4; // probability
+const FRAME = 0.5; // of marked ink's contrast: a ring or frame has as much all along
+const FRAMED = 0.15; // of a frame's marked ink: as much inside it tells it from a 0
+const GAP = 2; // pixels beside a frame: it is closed if its ends come this close
 const SIZES = [0.1, 12]; // smallest and largest size of a digit, in UNITs
 const BIN = 0.1; // of a digit's size: votes in 3 x 3 of such bins agree
 const APART = 0.3; // of a digit's size: votes this far from its middle may be for another
@@ -75,7 +78,7 @@ function look(picture, part, longest, finder) {
 function lookAt(part, view, finder, turn) {
   const { width, height } = view;
   const { ink: found, votes } = finder(multiple(view));
-  const ink = cropped(found, width, height);
+  const ink = unframed(partOf(found, [0, 0, width, height]), view);
   const digits = joined(digitsOf(ink, votes).sort((one, two) => two.ink - one.ink), pieces(ink, INK));
   const scale = Math.max(width, height) / longerSide(part);
   return { part, view, ink, digits, turn, scale };
@@ -89,8 +92,46 @@ function multiple({ width, height, data }) {
   );
 }
 
-function cropped({ width: wide, data }, width, height) {
-  return drawnMaps(1, width, height, (_, x, y) => data[y * wide + x]);
+/** Return the part of a grid in [left, upper, right, lower]. */
+function partOf(grid, [left, upper, right, lower]) {
+  return drawnMaps(1, right - left, lower - upper, (_, x, y) =>
+    grid.data[(upper + y) * grid.width + left + x]
+  );
+}
+
+/** Return ink without what runs around other ink, as rings and frames do: no digit does. */
+function unframed(ink, view) {
+  const marked = map(ink, (weight) => weight > INK, Uint8Array);
+  if (!marked.data.includes(1)) return ink;
+  const found = piecesAsDark(view, marked);
+  const frames = new Set();
+  for (const [number, box] of boxesOf(found)) {
+    const own = map(partOf(found, box), (piece) => piece === number, Uint8Array);
+    const inked = partOf(marked, box).data;
+    const line = sum(inked.map((is, pixel) => is * own.data[pixel]));
+    const inside = line && sum(enclosed(own).data.map((is, pixel) => is * inked[pixel]));
+    if (line && inside > FRAMED * line) frames.add(number);
+  }
+  return map(ink, (weight, pixel) => (frames.has(found.data[pixel]) ? 0 : weight));
+}
+
+/** Return the connected pieces of what differs from the paper almost as much as marked ink does. */
+function piecesAsDark(view, marked) {
+  const middle = median(view.data);
+  const contrast = map(view, (brightness) => brightness - middle);
+  const inked = contrast.data.filter((_, pixel) => marked.data[pixel]);
+  const sign = Math.sign(sum(inked)) || 1;
+  const least = FRAME * median(inked.map((value) => sign * value));
+  return pieces(map(contrast, (value) => sign * value), least);
+}
+
+/** Return what a mask's pixels run around, even if they leave a small gap. */
+function enclosed(mask) {
+  const room = GAP + 1;
+  const areas = pieces(map(grown(padded(mask, room), GAP), (value) => 1 - value), 0);
+  return drawnMaps(1, mask.width, mask.height, (_, x, y) =>
+    Number(areas.data[(y + room) * areas.width + x + room] > 1) // the first is outside
+  );
 }
 
 /** Return a part of a grey picture as brightness 0 to 1, `longest` pixels long. */

@@ -30,6 +30,19 @@ function pieces({ width, height, data }, least) {
   return { width, height, data: found };
 }
 
+/** Return [number, [left, upper, right, lower]] of each piece. */
+function boxesOf({ width, data }) {
+  const boxes = new Map();
+  data.forEach((number, pixel) => {
+    if (!number) return;
+    const [x, y] = [pixel % width, Math.trunc(pixel / width)];
+    const [left, upper, right, lower] = boxes.get(number) ?? [x, y, x, y];
+    const low = [Math.min(left, x), Math.min(upper, y)];
+    boxes.set(number, [...low, Math.max(right, x + 1), Math.max(lower, y + 1)]);
+  });
+  return boxes;
+}
+
 /** Return the pixels beside a pixel, and itself. */
 function neighbours(pixel, width, height) {
   const [x, y] = [pixel % width, Math.trunc(pixel / width)];
