@@ -159,7 +159,7 @@ def _unframed(ink: Floats, view: Floats) -> Floats:
     contrast = view - np.median(view)
     contrast *= np.sign(contrast[marked].sum()) or 1
     as_dark = contrast > FRAME * np.median(contrast[marked])
-    pieces, _ = ndimage.label(as_dark, np.ones((3, 3)))
+    pieces, _ = ndimage.label(as_dark | marked, np.ones((3, 3)))
     bare = ink.copy()
     for number, place in enumerate(ndimage.find_objects(pieces), 1):
         own = pieces[place] == number

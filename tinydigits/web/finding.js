@@ -115,14 +115,14 @@ function unframed(ink, view) {
   return map(ink, (weight, pixel) => (frames.has(found.data[pixel]) ? 0 : weight));
 }
 
-/** Return the connected pieces of what differs from the paper almost as much as marked ink does. */
+/** Return the connected pieces of marked ink and of what differs from the paper almost as much. */
 function piecesAsDark(view, marked) {
   const middle = median(view.data);
   const contrast = map(view, (brightness) => brightness - middle);
   const inked = contrast.data.filter((_, pixel) => marked.data[pixel]);
   const sign = Math.sign(sum(inked)) || 1;
   const least = FRAME * median(inked.map((value) => sign * value));
-  return pieces(map(contrast, (value) => sign * value), least);
+  return pieces(map(contrast, (value, pixel) => sign * value > least || marked.data[pixel]), 0);
 }
 
 /** Return what a mask's pixels run around, even if they leave a small gap. */
