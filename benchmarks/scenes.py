@@ -92,7 +92,7 @@ def main() -> None:
         "environment": hardware.environment(hardware.choose("cpu", "fp32")),
     }
     write_json(options.out / "scenes.json", content)
-    _sheet(rows).save(options.out / "scenes.png", optimize=True)
+    _sheet(rows).save(options.out / "scenes.jpg", quality=75, optimize=True)
     print(f"wrote {options.out}")
 
 

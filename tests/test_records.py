@@ -70,7 +70,12 @@ SHIPPED = {
 }
 EXPORTS = {
     name: record(f"{name}/result.json")
-    for name in ("2026-11-24-exports", f"{NOW}-exports", f"{NOW}-exports-people")
+    for name in (
+        "2026-11-24-exports",
+        f"{NOW}-exports",
+        f"{NOW}-exports-people",
+        f"{NOW}-exports-finder",  # since then, the page holds the finder too
+    )
 }
 LATEST_SHIPPED, LATEST_EXPORTS = list(SHIPPED)[-1], list(EXPORTS)[-1]
 PEOPLE = record(f"{NOW}-people/people.json")
@@ -670,7 +675,7 @@ def test_bars_of_the_exports_are_met(name: str) -> None:
     forms = EXPORTS[name]["forms"]
     assert forms["ONNX"]["bytes"] <= 60_000
     assert forms["ONNX int8"]["bytes"] <= 26_000
-    assert forms["page"]["bytes"] <= 120_000
+    assert forms["page"]["bytes"] <= (200_000 if name.endswith("finder") else 120_000)
     assert forms["C int8"]["flash"] <= 20_000
     assert forms["C int8"]["memory"] <= 10_000
     assert all(forms[form]["differ"] == 0 for form in ("ONNX", "C", "page", "safetensors"))
