@@ -37,15 +37,24 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("", "Expected one of {train, predict, evaluate, study, compare, export, serve, verify}"),
-        ("tarin", "Unrecognized options: tarin; Available subcommands: train, predict, evaluate"),
+        (
+            "",
+            "Expected one of {train, train-finder, predict, evaluate, study, compare, expor",
+        ),
+        (
+            "tarin",
+            "Unrecognized options: tarin; Available subcommands: train, train-finder, predict",
+        ),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
         ("predict --modle x", "options: --modle, x; Perhaps you meant: --model NAME|PATH"),
         ("train --worker 3", "options: --worker, 3; For full helptext, run tinydigits train"),
         ("export html people x --int8", "options: --int8; For full helptext, run tinydigits exp"),
-        ("export --int8", "Available subcommands: onnx, c, html, safetensors; For full helptext"),
-        ("--epochs 3", "Available subcommands: train, predict, evaluate, study, compare, exp"),
+        (
+            "export --int8",
+            "Available subcommands: onnx, c, html, safetensors, finder; For full help",
+        ),
+        ("--epochs 3", "Available subcommands: train, train-finder, predict, evaluate, study, co"),
         ("train --epochs", "Missing value for argument '--epochs'"),
         ("train --epochs three", "invalid literal for int() with base 10: 'three'"),
         ("train --data cifar", "invalid choice 'cifar' for argument '--data'"),

@@ -34,7 +34,7 @@ def trained() -> Finder:
 
 
 def test_it_has_at_most_20_000_parameters() -> None:
-    assert parameter_count(Finder()) == 19_248
+    assert parameter_count(Finder()) == 19_272 <= 20_000
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -1,8 +1,6 @@
-from . import settings as settings
-from . import writing as writing
 from .mixture import view as view
-from .scene import Scene as Scene
-from .scene import Setting as Setting
-from .scene import scene as scene
 from .settings import KINDS as KINDS
 from .settings import setting as setting
+from .staging import Scene as Scene
+from .staging import Setting as Setting
+from .staging import scene as scene

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from tinydigits.scenes import writing
-from tinydigits.scenes.scene import Scene, scene
 from tinydigits.scenes.settings import anything, cluttered
+from tinydigits.scenes.staging import Scene, scene
 from tinydigits.scenes.writing import Mark, Source
 
 NOISE = 0.02  # share of the views that show nothing but noise

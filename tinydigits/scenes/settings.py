@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tinydigits.scenes.clutter import CLUTTER
-from tinydigits.scenes.scene import Setting
+from tinydigits.scenes.staging import Setting
 from tinydigits.scenes.surfaces import DESKS
 
 Options = dict[str, Any]

@@ -73,6 +73,7 @@ function drawingField(canvas, changed) {
     state: () => ({
       isEmpty: isEmpty(state),
       isDot: !state.picture && isDot(state.strokes.flat()),
+      isDrawing: !state.picture,
       canUndo: past.length > 0,
     }),
     pixels: () => (state.picture ? pixelsOf(state.picture) : pixelsOfStrokes(state.strokes)),

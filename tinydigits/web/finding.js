@@ -3,7 +3,11 @@
 class NoDigit extends Error {}
 
 /** There is more than one digit. */
-class SeveralDigits extends NoDigit {}
+class SeveralDigits extends NoDigit {
+  constructor() {
+    super("there is more than one digit: crop the picture to one");
+  }
+}
 
 const UNIT = 32; // pixels of a digit whose size has the logarithm 0
 const TURN = 45; // degrees of a turn of 1
@@ -35,8 +39,8 @@ const SMALL = 0.35; // ... and so is one elsewhere with this share of its size
  * Return a closer view of the only digit in a grey picture: the first of the view's digits.
  * @throws NoDigit, SeveralDigits
  */
-function onlyDigit(picture, finder) {
-  const [survey, found] = firstDigit(picture, finder);
+function onlyDigit(picture, finder, surveys) {
+  const [survey, found] = firstDigit(picture, finder, surveys);
   const [main, ...others] = found.digits;
   if (others.some((other) => other.ink >= RIVAL * main.ink)) throw new SeveralDigits();
   const known = placeOf(found, main);
@@ -49,8 +53,8 @@ function onlyDigit(picture, finder) {
 }
 
 /** Return the survey and the closer view in which the most prominent digit is found. */
-function firstDigit(picture, finder) {
-  for (const longest of SURVEYS) {
+function firstDigit(picture, finder, surveys) {
+  for (const longest of surveys) {
     const survey = look(picture, [0, 0, picture.width, picture.height], longest, finder);
     for (const digit of survey.digits.slice(0, CANDIDATES)) {
       const found = closer(picture, survey, digit, finder);

@@ -13,15 +13,16 @@ const THICKENED = 2.2; // pixels: new width of thinner strokes
 /**
  * Return the digit in a picture as MNIST would show it: 784 bytes, white on black.
  * @param pixels bytes of a picture, row by row: one per pixel (grey) or four (RGBA)
+ * @param surveys how many pixels long the picture is seen, one after the other until a digit is found
  * @throws NoDigit, SeveralDigits
  */
-function toMnist(pixels, width, height, finder) {
+function toMnist(pixels, width, height, finder, surveys) {
   const isGrey = pixels.length === width * height;
   const picture = isGrey ? { width, height, data: pixels } : grey(onPaper(pixels), width, height);
   if (picture.data.every((value) => value === picture.data[0])) {
     throw new NoDigit("the picture is blank");
   }
-  const seen = onlyDigit(picture, finder);
+  const seen = onlyDigit(picture, finder, surveys);
   refuseDots(seen, picture);
   return fitted(thickened(strokesOf(picture, seen)));
 }

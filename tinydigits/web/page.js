@@ -5,7 +5,7 @@ const finder = makeFinder(JSON.parse(element("finder").textContent));
 globalThis.tinydigits = {
   logits,
   finder,
-  toMnist: (pixels, width, height) => toMnist(pixels, width, height, finder),
+  toMnist: (pixels, width, height) => toMnist(pixels, width, height, finder, SURVEYS),
   softmax,
 };
 
@@ -44,17 +44,19 @@ function changed(isDone) {
 
 function readField(isDone) {
   const start = performance.now();
-  const { isEmpty, isDot } = field.state();
+  const { isEmpty, isDot, isDrawing } = field.state();
+  // A drawing is large in its field. Looking for tiny digits would take too long between strokes.
+  const surveys = isDrawing ? SURVEYS.slice(0, 1) : SURVEYS;
   if (isEmpty) show({ reason: "No digit yet" }, isDone);
   else if (isDot) show({ reason: "No digit yet: only a dot" }, isDone);
-  else show(read(...field.pixels()), isDone);
+  else show(read(field.pixels(), surveys), isDone);
   lastLook = { end: performance.now(), took: performance.now() - start };
 }
 
 /** Return the net's input and its probabilities, or the reason why there is no digit. */
-function read(bytes, width, height) {
+function read(picture, surveys) {
   try {
-    const pixels = toMnist(bytes, width, height, finder);
+    const pixels = toMnist(...picture, finder, surveys);
     return { pixels, probabilities: softmax(logits(pixels)) };
   } catch (error) {
     if (error instanceof SeveralDigits) {
