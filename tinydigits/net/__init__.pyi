@@ -1,3 +1,4 @@
+from .finder import Finder as Finder
 from .formats import load_net as load_net
 from .inference import infer as infer
 from .model import Layer as Layer

@@ -228,6 +228,7 @@ KINDS: dict[str, tuple[Part, ...]] = {
     "printed text": (writing, texted),
     "pencil, 28 pixels": (writing, faint, small),
 }
+"""The parts of each kind of scene, by its name."""
 
 
 def setting(parts: tuple[Part, ...], rng: np.random.Generator) -> Setting:
