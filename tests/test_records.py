@@ -282,7 +282,7 @@ def shipped_rows() -> list[str]:
         )
     ]
     damages = [f"{kind} {accuracy:.2f} %" for kind, accuracy in shipped["corruptions"].items()]
-    told = record(f"{LATEST_SHIPPED}/prediction.json")
+    told = record(f"{NOW}-scenes/prediction.json")
     first, second, _ = told["top"]
     answer = (
         f"{told['file']} {first['digit']} {100 * first['probability']:.2f} % "
