@@ -215,7 +215,7 @@ def test_digits_in_noise_are_read(real: tuple[Digits, Digits], noise: float) -> 
 def test_mnist_digits_pasted_anywhere_keep_their_answer(real: tuple[Digits, Digits]) -> None:
     # Enlarged 2 to 10 times by four filters, inverted half the time. The goal is 99.9 %; the record
     # of scenes has 98.8 %: a tail that stands off its digit is taken for a second one.
-    originals, rng = real[1].images[:600].numpy(), np.random.default_rng(0)
+    originals, rng = real[1].images[:300].numpy(), np.random.default_rng(0)
     found = np.array([read(pasted(image, rng)) for image in originals])
     assert (found == answers([*originals])).mean() >= 0.98
 
