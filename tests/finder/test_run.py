@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.finder.test_training import CONFIG, blocks
+from tinydigits.data.dataset import mnist_part
 from tinydigits.errors import InputError
 from tinydigits.finder import training
 from tinydigits.finder.run import train_finder
@@ -22,7 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A run of six small steps on drawn blocks, without MNIST and without other processes."""
     monkeypatch.setattr(training, "BATCH", 4)
     monkeypatch.setattr(training, "REPORTED", 2)
-    monkeypatch.setattr("tinydigits.data.mnist.load", lambda *_: None)
+    monkeypatch.setattr("tinydigits.finder.run.mnist_part", lambda *_: None)
     monkeypatch.setattr("tinydigits.finder.run.stream", lambda *_, first: blocks(first))
 
 
@@ -59,6 +60,16 @@ def test_a_resumed_run_ends_as_an_undisturbed_one(
         train_finder(CONFIG, data_dir=tmp_path, out=halves, resume=True)
         for name in ("finder.json", "metrics.jsonl"):
             assert (halves / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_without_mnist_it_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tinydigits.finder.run.mnist_part", mnist_part)
+    monkeypatch.setattr("tinydigits.data.mnist.MIRRORS", ("http://127.0.0.1:9/",))
+    with pytest.raises(InputError, match=r"put the four MNIST files into .*, or name their folder"):
+        train_finder(CONFIG, data_dir=tmp_path, out=tmp_path / "out", resume=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_there_must_be_a_run_to_resume_with_the_same_options(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from tinydigits.data import mnist
+from tinydigits.data.dataset import mnist_part
 from tinydigits.errors import InputError
 from tinydigits.files import sole_writer, write_atomically, write_json
 from tinydigits.finder.config import FinderConfig
@@ -36,7 +36,7 @@ def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: boo
         InputError: MNIST is missing or damaged, there is no run to resume or it has other options,
             ``out`` cannot be written, or another run is writing to it.
     """
-    mnist.load("train", data_dir)  # fails at once, and not in another process
+    mnist_part("train", data_dir)  # fails at once, and not in another process
     torch.set_num_threads(1)  # beside the process that draws, two take twice as long on two cores
     with sole_writer(out):
         state, history, seconds = _resumed(config, out) if resume else (start(config), [], 0.0)
