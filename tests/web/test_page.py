@@ -444,7 +444,7 @@ def test_pictures_are_prepared_as_python_does(page: Page) -> None:
     images = [on_paper(digit, condition) for condition in CONDITIONS for digit in range(10)]
     images += [image for light in LIGHTS for image in photographed(light)]
     outcomes = list(zip(in_page(page, images), map(in_python, images), strict=True))
-    assert len(outcomes) == 118  # as the guide says, as the next number
+    assert len(outcomes) == 118  # the guide quotes this number and the refusal
     refused = [pair for pair in outcomes if isinstance(pair[0], str) or isinstance(pair[1], str)]
     assert len(refused) == 1
     assert all(isinstance(one, str) and one == other for one, other in refused)
