@@ -21,6 +21,7 @@ from tinydigits.finder.config import FinderConfig
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.seeds import parse_seeds
 from tinydigits.serve import origins
+from tinydigits.strips.config import StripConfig
 from tinydigits.terminal import plain_where_needed
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.recipes import Recipe
@@ -105,9 +106,27 @@ class TrainFinder(_OnMnist):
     """Continue the run in --out."""
 
     def run(self) -> None:
-        from tinydigits.finder.run import train_finder
+        from tinydigits.finder.course import COURSE
+        from tinydigits.train.drawn_run import train_drawn
 
-        train_finder(self.config, data_dir=self.data_dir, out=self.out, resume=self.resume)
+        train_drawn(COURSE, self.config, data_dir=self.data_dir, out=self.out, resume=self.resume)
+
+
+@dataclass(frozen=True)
+class TrainStrip(_OnMnist):
+    """Train the strip net, which reads lines of digits, on random scenes seen by the finder."""
+
+    config: Annotated[StripConfig, tyro.conf.arg(name="")] = field(default_factory=StripConfig)
+    out: Path = Path("strip")
+    """Folder for the weights and the course of training."""
+    resume: bool = False
+    """Continue the run in --out."""
+
+    def run(self) -> None:
+        from tinydigits.strips.course import COURSE
+        from tinydigits.train.drawn_run import train_drawn
+
+        train_drawn(COURSE, self.config, data_dir=self.data_dir, out=self.out, resume=self.resume)
 
 
 @dataclass(frozen=True)
@@ -125,6 +144,45 @@ class Predict:
         from tinydigits.reading.command import read
 
         return read(self.pictures, model=self.model, as_json=self.json, inputs=self.save_inputs)
+
+
+@dataclass(frozen=True)
+class Read:
+    """Read the numbers in each picture: a line of digits is a line of text."""
+
+    pictures: tyro.conf.Positional[tuple[str, ...]]
+    """Files, folders or patterns such as 'scans/*.png'; - reads standard input."""
+    json: Annotated[bool, tyro.conf.arg(help="Print a JSON object for each picture.")] = False
+    csv: bool = False
+    """Print a table: file, line, text, probability."""
+    doubt: float = 0.0
+    """Write ? for digits less probable than this, such as 0.9."""
+    save_marked: Path | None = None
+    """Folder for copies of the pictures with boxes and answers."""
+    workers: int | None = None
+    """Reading processes; by default one, and one per core for more than 64 pictures."""
+    dask: str | None = None
+    """Address of a Dask scheduler, such as tcp://127.0.0.1:8786; its workers do the reading."""
+
+    def __post_init__(self) -> None:
+        if self.json and self.csv:
+            raise InputError("--json and --csv cannot be given together: leave out one of the two")
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"--workers is {self.workers}, but must be at least 1")
+        if self.workers is not None and self.dask is not None:
+            raise InputError("--workers counts local processes: leave it out with --dask")
+
+    def run(self) -> int:
+        from tinydigits.reading.read_command import read
+
+        return read(
+            self.pictures,
+            form="json" if self.json else "csv" if self.csv else "text",
+            doubt=self.doubt,
+            marked=self.save_marked,
+            processes=self.workers,
+            dask=self.dask,
+        )
 
 
 @dataclass(frozen=True)
@@ -335,7 +393,19 @@ class Verify:
         return verify()
 
 
-Command = Train | TrainFinder | Predict | Evaluate | Study | Compare | Export | Serve | Verify
+Command = (
+    Train
+    | TrainFinder
+    | TrainStrip
+    | Predict
+    | Read
+    | Evaluate
+    | Study
+    | Compare
+    | Export
+    | Serve
+    | Verify
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,10 @@ import pytest
 import torch
 
 from tests.finder.test_batches import views
-from tinydigits.finder import FinderConfig, fit, start, training
+from tinydigits.finder import COURSE, FinderConfig, course
 from tinydigits.finder.views import Views, block, stream
+from tinydigits.train import drawn
+from tinydigits.train.drawn import fit, start
 
 CONFIG = FinderConfig(steps=6)
 
@@ -23,24 +25,24 @@ def blocks(first: int) -> Iterator[Views]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "BATCH", 4)
-    monkeypatch.setattr(training, "REPORTED", 2)
-    monkeypatch.setattr(training, "STEPS_A_BLOCK", 3)
-    monkeypatch.setattr(training, "KEPT", 2)
+    monkeypatch.setattr(course, "BATCH", 4)
+    monkeypatch.setattr(drawn, "REPORTED", 2)
+    monkeypatch.setattr(drawn, "STEPS_A_BLOCK", 3)
+    monkeypatch.setattr(drawn, "KEPT", 2)
 
 
 @pytest.mark.usefixtures("quick")
 def test_an_interrupted_run_ends_as_an_undisturbed_one() -> None:
-    whole, halves = start(CONFIG), start(CONFIG)
-    told = list(fit(whole, blocks, CONFIG))
-    first = list(islice(fit(halves, blocks, CONFIG), 2))
+    whole, halves = start(COURSE, CONFIG), start(COURSE, CONFIG)
+    told = list(fit(whole, COURSE, blocks, CONFIG))
+    first = list(islice(fit(halves, COURSE, blocks, CONFIG), 2))
     assert halves.step == 4
-    resumed = start(CONFIG)
+    resumed = start(COURSE, CONFIG)
     resumed.net.load_state_dict(halves.net.state_dict())
     for one, two in zip(resumed.optimizers, halves.optimizers, strict=True):
         one.load_state_dict(two.state_dict())
     resumed.step = halves.step
-    assert [*first, *fit(resumed, blocks, CONFIG)] == told
+    assert [*first, *fit(resumed, COURSE, blocks, CONFIG)] == told
     found, expected = resumed.net.state_dict(), whole.net.state_dict()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
 
@@ -48,10 +50,10 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one() -> None:
 @pytest.mark.usefixtures("quick")
 def test_it_learns_what_it_is_shown() -> None:
     config = replace(CONFIG, steps=60)
-    told = list(fit(start(config), blocks, config))
+    told = list(fit(start(COURSE, config), COURSE, blocks, config))
     assert told[-1].step == 60
-    assert told[-1].overlap < told[0].overlap / 5
-    assert told[-1].votes < told[0].votes / 5
+    assert told[-1].losses["overlap"] < told[0].losses["overlap"] / 5
+    assert told[-1].losses["votes"] < told[0].losses["votes"] / 5
 
 
 def test_a_block_depends_on_its_seed_and_number(monkeypatch: pytest.MonkeyPatch) -> None:

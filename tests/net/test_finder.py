@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 import torch
 
-from tinydigits.net import finding
+from tinydigits.net import padded
+from tinydigits.net.blocks import fold, unfold
 from tinydigits.net.contract import CELL
-from tinydigits.net.finder import Finder, as_function, finder, fold, unfolded
+from tinydigits.net.finder import Finder, as_function, finder
 from tinydigits.net.model import parameter_count
 
 pytest.importorskip("onnxruntime", reason="no onnxruntime: pip install onnxruntime")
@@ -15,7 +16,7 @@ from tinydigits.net import runtime
 SHAPES = [(128, 128), (96, 128), (320, 240), (16, 64)]
 
 
-def views() -> list[finding.Floats]:
+def views() -> list[padded.Floats]:
     rng = np.random.default_rng(0)
     return [rng.random(shape, np.float32) for shape in SHAPES]
 
@@ -47,7 +48,7 @@ def test_it_gives_ink_for_each_pixel_and_four_votes_for_each_cell(shape: tuple[i
 
 def test_folding_changes_nothing_but_rounding() -> None:
     net = trained()
-    folded = unfolded(fold(net))
+    folded = unfold(Finder(folded=True), fold(net))
     for view in views():
         for one, two in zip(as_function(net)(view), as_function(folded)(view), strict=True):
             assert two == pytest.approx(one, abs=1e-4)
@@ -62,12 +63,12 @@ def test_brightness_may_have_any_scale() -> None:
 
 def test_the_file_keeps_the_layers_in_16_bits() -> None:
     layers = fold(trained())
-    kept = finding.decode(finding.encode(layers))
+    kept = padded.decode(padded.encode(layers))
     assert list(kept) == list(layers)
     for name, layer in layers.items():
         assert kept[name].weight == pytest.approx(layer.weight, rel=1e-3, abs=1e-4)
         assert (kept[name].stride, kept[name].groups) == (layer.stride, layer.groups)
-    assert finding.encode(kept) == finding.encode(layers)
+    assert padded.encode(kept) == padded.encode(layers)
 
 
 def test_onnxruntime_finds_what_pytorch_finds() -> None:
@@ -77,4 +78,4 @@ def test_onnxruntime_finds_what_pytorch_finds() -> None:
 
 
 def test_the_shipped_onnx_file_is_that_of_the_shipped_layers() -> None:
-    assert finding.ONNX_FILE.read_bytes() == onnx_of(finding.shipped())
+    assert padded.FINDER_ONNX.read_bytes() == onnx_of(padded.shipped(padded.FINDER))

@@ -17,10 +17,10 @@ from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import quantise
 from tinydigits.files import write_atomically
-from tinydigits.net.finding import FILE, ONNX_FILE
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.layers import Convolution
+from tinydigits.net.padded import FINDER, FINDER_ONNX
 from tinydigits.net.shipped import IN_FOLDER
 from tinydigits.net.trained import Source, source_of
 
@@ -111,11 +111,11 @@ def to_finder(out: Path) -> None:
         InputError: ``out`` is a file or cannot be written.
     """
     _refuse_file(out)
-    for path in (ONNX_FILE, FILE):
+    for path in (FINDER_ONNX, FINDER):
         _write(out / path.name, path.read_bytes())
     _write(out / "README.md", FINDER_CARD.read_bytes())
     with _measured("parity"):
-        ink, votes = parity.of_finder(out / ONNX_FILE.name)
+        ink, votes = parity.of_finder(out / FINDER_ONNX.name)
         print(f"parity on drawn scenes: ink differs by at most {ink:.1g}, votes by {votes:.1g}")
 
 

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from tinydigits.export.onnx import Graph
 from tinydigits.net.contract import CELL
-from tinydigits.net.finding import Padded
+from tinydigits.net.padded import Padded
 
 
 def onnx_of(layers: dict[str, Padded]) -> bytes:

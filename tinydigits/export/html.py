@@ -14,8 +14,8 @@ from string import Template
 
 import numpy as np
 
-from tinydigits.net.finding import FILE
 from tinydigits.net.layers import Convolution
+from tinydigits.net.padded import FINDER
 
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
@@ -41,7 +41,7 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
         style=style,
         script=script,
         net=_description(layers),
-        finder=FILE.read_text(),
+        finder=FINDER.read_text(),
         numbers=f"{sum(layer.weight.size + layer.bias.size for layer in layers):,}",
         name=html.escape(name),
     )

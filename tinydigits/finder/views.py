@@ -46,7 +46,7 @@ class Views(NamedTuple):
     clockwise in degrees, by its number, (N, MOST, 4)."""
 
 
-def stream(seed: int, data_dir: Path | None, *, first: int = 0) -> Iterator[Views]:
+def stream(seed: int, data_dir: Path | None, first: int = 0) -> Iterator[Views]:
     """Yield the endless blocks of views for ``seed`` from block ``first`` on, drawn by a process.
 
     Block i depends on the seed and i only. Digits come from the model of shapes, from fonts and,
@@ -67,11 +67,12 @@ def stream(seed: int, data_dir: Path | None, *, first: int = 0) -> Iterator[View
 def block(seed: int, number: int, data_dir: Path | None) -> Views:
     """Return a block of the stream."""
     rng = np.random.default_rng(derive(seed, "views", number))
-    source = _source(data_dir)
-    return Views(*map(np.stack, zip(*(_seen(source, rng) for _ in range(BLOCK)), strict=True)))
+    digits = source(data_dir)
+    return Views(*map(np.stack, zip(*(_seen(digits, rng) for _ in range(BLOCK)), strict=True)))
 
 
-def _source(data_dir: Path | None) -> Source:
+def source(data_dir: Path | None) -> Source:
+    """Return digits of the model of shapes, of fonts and, with its folder, of MNIST."""
     drawn, printed = glyphs.from_shapes(), glyphs.from_fonts()
     if data_dir is None:
         return glyphs.mixed((drawn, printed), (1 - PRINTED, PRINTED))

@@ -4,7 +4,6 @@ It is a U-Net (Ronneberger et al. 2015) at a half to a sixteenth of the view: no
 full size, since pixels are rearranged into channels at the start and back at the end.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable
 from functools import cache
 
@@ -12,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tinydigits.net.blocks import layer, unfold
 from tinydigits.net.contract import CELL
-from tinydigits.net.finding import Floats, Padded, shipped
+from tinydigits.net.padded import FINDER, Floats, shipped
 
 WIDTHS = (12, 16, 24)  # channels at a half, a quarter and less of the view
 RARE = -2.5  # first logit of ink: most of a view is none
@@ -34,22 +34,22 @@ class Finder(nn.Module):
         super().__init__()
         half, quarter, rest = WIDTHS
 
-        def layer(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-            return _layer(inputs, outputs, size, stride=stride, folded=folded)
+        def block(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+            return layer(inputs, outputs, size, stride=stride, folded=folded)
 
         def mixers(count: int) -> list[Mixer]:
             return [Mixer(rest, folded=folded) for _ in range(count)]
 
-        self.enter = layer(8, half)
-        self.narrow = nn.Sequential(layer(half, quarter, stride=2), layer(quarter, quarter))
-        self.eighth = nn.Sequential(layer(quarter, rest, size=1), *mixers(2))
+        self.enter = block(8, half)
+        self.narrow = nn.Sequential(block(half, quarter, stride=2), block(quarter, quarter))
+        self.eighth = nn.Sequential(block(quarter, rest, size=1), *mixers(2))
         self.sixteenth = nn.Sequential(*mixers(4))
         self.everywhere = nn.Conv2d(rest, rest, 1)
         self.back = Mixer(rest, folded=folded)
         self.to_quarter = nn.Conv2d(rest, quarter, 1, bias=False)
-        self.at_quarter = layer(quarter, quarter)
+        self.at_quarter = block(quarter, quarter)
         self.to_half = nn.Conv2d(quarter, half, 1, bias=False)
-        self.at_half = layer(half, half)
+        self.at_half = block(half, half)
         self.ink = nn.Conv2d(half, 4, 1)
         self.votes = nn.Conv2d(quarter, 4, 1)
         nn.init.constant_(self.ink.bias, RARE)  # type: ignore[arg-type]
@@ -72,31 +72,12 @@ class Mixer(nn.Module):
 
     def __init__(self, channels: int, *, folded: bool) -> None:
         super().__init__()
-        self.look = _layer(channels, channels, 5, groups=channels, folded=folded)
-        self.mix = _layer(channels, channels, 1, relu=False, folded=folded)
+        self.look = layer(channels, channels, 5, groups=channels, folded=folded)
+        self.mix = layer(channels, channels, 1, relu=False, folded=folded)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps of the same shape."""
         return torch.relu(x + self.mix(self.look(x)))
-
-
-def _layer(
-    inputs: int,
-    outputs: int,
-    size: int,
-    *,
-    stride: int = 1,
-    groups: int = 1,
-    relu: bool = True,
-    folded: bool,
-) -> nn.Sequential:
-    conv = nn.Conv2d(inputs, outputs, size, stride, size // 2, groups=groups, bias=folded)
-    parts: dict[str, nn.Module] = {"conv": conv}
-    if not folded:
-        parts["norm"] = nn.BatchNorm2d(outputs)
-    if relu:
-        parts["relu"] = nn.ReLU()
-    return nn.Sequential(OrderedDict(parts))
 
 
 def standardised(views: Tensor) -> Tensor:
@@ -123,43 +104,6 @@ def _doubled(maps: Tensor) -> Tensor:
     return functional.interpolate(maps, scale_factor=2, mode="nearest")
 
 
-def fold(net: Finder) -> dict[str, Padded]:
-    """Return the convolutions by name, with batch normalisation folded into them."""
-    weights = {name: value.detach().clone() for name, value in net.state_dict().items()}
-    for name, norm in net.named_modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            conv = name.removesuffix("norm") + "conv"
-            mean, variance = weights[f"{name}.running_mean"], weights[f"{name}.running_var"]
-            scale = weights[f"{name}.weight"] * (variance + norm.eps).rsqrt()
-            weights[f"{conv}.weight"] *= scale.view(-1, 1, 1, 1)
-            weights[f"{conv}.bias"] = weights[f"{name}.bias"] - mean * scale
-    folded = {}
-    for name, conv in _convolutions(net).items():
-        weight = weights[f"{conv}.weight"].numpy()
-        bias = weights.get(f"{conv}.bias", torch.zeros(len(weight))).numpy()
-        module = net.get_submodule(conv)
-        assert isinstance(module, nn.Conv2d)
-        folded[name] = Padded(weight, bias, module.stride[0], module.groups)
-    return folded
-
-
-def unfolded(layers: dict[str, Padded]) -> Finder:
-    """Return a folded finder with these layers, in evaluation mode."""
-    net = Finder(folded=True)
-    weights = {}
-    for name, conv in _convolutions(net).items():
-        weights[f"{conv}.weight"] = torch.from_numpy(layers[name].weight)
-        weights[f"{conv}.bias"] = torch.from_numpy(layers[name].bias)
-    net.load_state_dict({name: weights[name] for name in net.state_dict()})
-    return net.eval()
-
-
-def _convolutions(net: Finder) -> dict[str, str]:
-    """Return the path of each convolution in the net, by its name in files."""
-    paths = [name for name, module in net.named_modules() if isinstance(module, nn.Conv2d)]
-    return {path.removesuffix(".conv"): path for path in paths}
-
-
 def as_function(net: Finder) -> Callable[[Floats], tuple[Floats, Floats]]:
     """Return a finder as a function of a view; see ``reading.finding.Finder``."""
 
@@ -174,4 +118,4 @@ def as_function(net: Finder) -> Callable[[Floats], tuple[Floats, Floats]]:
 @cache
 def finder() -> Callable[[Floats], tuple[Floats, Floats]]:
     """Return the package's finder as a function of a view."""
-    return as_function(unfolded(shipped()))
+    return as_function(unfold(Finder(folded=True), shipped(FINDER)))

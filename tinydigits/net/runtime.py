@@ -21,8 +21,8 @@ import onnxruntime
 from tinydigits.errors import InputError
 from tinydigits.net.broken import refuse_broken
 from tinydigits.net.contract import CLASSES, SIDE
-from tinydigits.net.finding import ONNX_FILE, Floats
 from tinydigits.net.graph import constants_of
+from tinydigits.net.padded import FINDER_ONNX, Floats
 
 
 class Session(Protocol):
@@ -67,7 +67,7 @@ def logits(session: Session, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.fl
     return np.asarray(found)
 
 
-def finder(path: Path = ONNX_FILE) -> Callable[[Floats], tuple[Floats, Floats]]:
+def finder(path: Path = FINDER_ONNX) -> Callable[[Floats], tuple[Floats, Floats]]:
     """Return the finder in an ONNX file as a function of a view, for any number of threads at once.
 
     It takes and returns what ``reading.finding.Finder`` describes.

@@ -44,7 +44,8 @@ def read(names: tuple[str, ...], *, model: str, as_json: bool, inputs: Path | No
             tqdm.write(f"{'file':{width}}  digit  probability  runner-up")
         tqdm.write(_json(file, prediction) if as_json else _row(file, prediction, width))
         if inputs:
-            write_atomically(_place(inputs, file, answered), _png(prediction.pixels))
+            path = pictures.numbered(inputs, file, answered)
+            write_atomically(path, _png(prediction.pixels))
         answered += 1
     if answered == len(files):
         return 0
@@ -87,11 +88,6 @@ def _json(file: str, prediction: Prediction) -> str:
     ]
     line: dict[str, Any] = {"file": file, **top[0], "top": top}
     return json.dumps(line)
-
-
-def _place(folder: Path, file: str, number: int) -> Path:
-    """Return a file name in the folder, numbered in case two pictures have the same name."""
-    return folder / f"{number:04}-{'stdin' if file == pictures.STDIN else Path(file).stem}.png"
 
 
 def _png(pixels: Pixels) -> bytes:

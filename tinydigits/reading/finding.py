@@ -138,10 +138,11 @@ def _beside(survey: Look, found: Look, least: float) -> Iterator[tuple[Look, Dig
 
 def look(picture: Image.Image, part: Box, longest: int, finder: Finder) -> Look:
     """Return what is found in a part of a grey picture, seen ``longest`` pixels long."""
-    return _look(part, view_of(picture, part, longest), finder)
+    return look_at(part, view_of(picture, part, longest), finder)
 
 
-def _look(part: Box, view: Floats, finder: Finder, turn: float = 0.0) -> Look:
+def look_at(part: Box, view: Floats, finder: Finder, turn: float = 0.0) -> Look:
+    """Return what is found in a view of a part of a picture, turned clockwise by ``turn``."""
     height, width = view.shape
     padded = np.pad(view, ((0, -height % STEP), (0, -width % STEP)), mode="edge")
     ink, votes = finder(padded)
@@ -238,19 +239,19 @@ def upright(seen: Look, finder: Finder) -> Look:
     turn = seen.digits[0].turn
     if abs(turn) < TURNED:
         return seen
-    turned = _look(seen.part, _turned(seen.view, turn), finder, turn)
-    return turned if turned.digits else seen
+    found = look_at(seen.part, turned(seen.view, turn), finder, turn)
+    return found if found.digits else seen
 
 
-def _turned(view: Floats, turn: float) -> Floats:
+def turned(view: Floats, turn: float) -> Floats:
     """Return a view turned counterclockwise by ``turn`` degrees around its middle."""
     cosine, sine = np.cos(np.deg2rad(turn)), np.sin(np.deg2rad(turn))
     matrix = np.array(((cosine, sine), (-sine, cosine)))
     middle = (np.array(view.shape) - 1) / 2
-    turned: Floats = ndimage.affine_transform(
+    level: Floats = ndimage.affine_transform(
         view, matrix, middle - matrix @ middle, order=1, mode="nearest"
     )
-    return turned
+    return level
 
 
 def _digits(ink: Floats, votes: Floats) -> Iterator[Digit]:

@@ -42,13 +42,23 @@ def to_mnist(image: Image.Image, finder: Finder | None = None) -> npt.NDArray[np
         NoDigit: the picture contains no digit.
         SeveralDigits: the picture contains more than one digit.
     """
-    picture = grey(_opaque(ImageOps.exif_transpose(image)))
-    lightest, darkest = picture.getextrema()
-    if lightest == darkest:
+    picture = prepared(image)
+    if is_blank(picture):
         raise NoDigit(messages.BLANK)
     seen = only_digit(picture, finder or _own_finder())
     _refuse_dots(seen, picture)
     return _fit(_thickened(strokes_of(picture, seen)))
+
+
+def prepared(image: Image.Image) -> Image.Image:
+    """Return a picture of any mode upright, opaque and grey."""
+    return grey(_opaque(ImageOps.exif_transpose(image)))
+
+
+def is_blank(picture: Image.Image) -> bool:
+    """Return whether a grey picture is the same everywhere."""
+    lightest, darkest = picture.getextrema()
+    return lightest == darkest
 
 
 def _own_finder() -> Finder:

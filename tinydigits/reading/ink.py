@@ -44,7 +44,7 @@ def strokes_of(picture: Image.Image, seen: Look) -> Strokes:
         view = view_of(picture, seen.part, max(seen.view.shape) / seen.scale)
         marked, others = (_resized(each, view.shape) for each in (marked, others))
     size = (max(digit.box[2] - digit.box[0], digit.box[3] - digit.box[1])) / seen.view.shape[0]
-    return _measured(view, marked, others, size * view.shape[0])
+    return measured(view, marked, others, size * view.shape[0])
 
 
 def _resized(values: Floats, shape: tuple[int, ...]) -> Floats:
@@ -52,7 +52,7 @@ def _resized(values: Floats, shape: tuple[int, ...]) -> Floats:
     return np.asarray(Image.fromarray(values).resize((width, height), Resampling.BOX))
 
 
-def _measured(view: Floats, marked: Floats, others: Floats, size: float) -> Strokes:
+def measured(view: Floats, marked: Floats, others: Floats, size: float) -> Strokes:
     """Return the ink in a view (H, W) of a digit of ``size`` pixels.
 
     ``marked`` is the probability of its ink, ``others`` that of any digit's.

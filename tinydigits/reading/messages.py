@@ -26,6 +26,16 @@ def no_match(pattern: str) -> InputError:
     return InputError(f"no file matches {pattern}: expected a pattern such as 'scans/*.png'")
 
 
+def too_many_lines(found: int, most: int) -> InputError:
+    """Return the error for a page of text."""
+    return InputError(f"{found} lines of digits, but at most {most} are read: crop the picture")
+
+
+def too_many_digits(found: int, most: int) -> InputError:
+    """Return the error for a table of numbers."""
+    return InputError(f"{found} digits, but at most {most} are read: crop the picture")
+
+
 def no_picture(values: npt.NDArray[Any]) -> InputError:
     """Return the error for an array that is not a picture."""
     return InputError(

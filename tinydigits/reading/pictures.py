@@ -88,6 +88,11 @@ def _by_number(path: Path) -> list[tuple[int, str]]:
     return [(int(part) if part.isdecimal() else -1, part) for part in parts]
 
 
+def numbered(folder: Path, file: str, number: int) -> Path:
+    """Return a PNG's name in the folder, numbered in case two pictures have the same name."""
+    return folder / f"{number:04}-{'stdin' if file == STDIN else Path(file).stem}.png"
+
+
 def open_picture(name: str) -> Image.Image:
     """Return the picture in a file, or on standard input for ``-``, fully read.
 

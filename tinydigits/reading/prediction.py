@@ -101,13 +101,14 @@ def _array(values: Any) -> npt.NDArray[Any]:
 
 def _input(number: int, picture: Any) -> npt.NDArray[np.uint8]:
     try:
-        return image.to_mnist(_opened(picture))
+        return image.to_mnist(opened(picture))
     except InputError as error:
         name = picture if isinstance(picture, str | PathLike) else f"picture {number}"
         raise type(error)(f"{name}: {error}") from error
 
 
-def _opened(picture: Any) -> Image.Image:
+def opened(picture: Any) -> Image.Image:
+    """Return a picture among the accepted arguments of ``predict`` as a Pillow image."""
     if isinstance(picture, Image.Image):
         return picture
     if isinstance(picture, str | PathLike):

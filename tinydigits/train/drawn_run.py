@@ -1,4 +1,4 @@
-"""A training run of the finder, from the scenes to its weights: ``tinydigits train-finder``."""
+"""A training run on drawn blocks, from the first step to the files of the trained net."""
 
 import io
 import json
@@ -8,29 +8,28 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import partial
 from hashlib import sha256
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from tqdm import tqdm
 
 from tinydigits.data.dataset import mnist_part
 from tinydigits.errors import InputError
 from tinydigits.files import sole_writer, write_atomically, write_json
-from tinydigits.finder.config import FinderConfig
-from tinydigits.finder.training import FinderState, Progress, fit, start
-from tinydigits.finder.views import stream
-from tinydigits.net.finder import Finder, fold
-from tinydigits.net.finding import FILE, ONNX_FILE, decode, encode
 from tinydigits.net.model import parameter_count
+from tinydigits.train.drawn import Course, DrawnProgress, DrawnState, fit, start
+from tinydigits.train.drawn_config import DrawnConfig
 from tinydigits.train.hardware import choose, environment
 
 LAST, METRICS, REPORT = "last.pth", "metrics.jsonl", "report.json"
 
 
-def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: bool) -> None:
-    """Train the finder on random scenes; write its weights and the course of training to ``out``.
+def train_drawn(
+    course: Course, config: DrawnConfig, *, data_dir: Path, out: Path, resume: bool
+) -> None:
+    """Train a net on what its course draws; write its weights and how training went to ``out``.
 
     Raises:
         InputError: MNIST is missing or damaged, there is no run to resume or it has other options,
@@ -39,16 +38,18 @@ def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: boo
     mnist_part("train", data_dir)  # fails at once, and not in another process
     torch.set_num_threads(1)  # beside the process that draws, two take twice as long on two cores
     with sole_writer(out):
-        state, history, seconds = _resumed(config, out) if resume else (start(config), [], 0.0)
-        print(f"finder: {parameter_count(state.net):,} parameters, {config.steps:,} steps")
+        state, history, seconds = (
+            _resumed(course, config, out) if resume else (start(course, config), [], 0.0)
+        )
+        print(f"{course.name}: {parameter_count(state.net):,} parameters, {config.steps:,} steps")
         if resume:
             print(f"resuming after {state.step:,} steps from {out / LAST}")
         began = time.perf_counter() - seconds
-        for progress in _shown(state, config, data_dir):
+        for progress in _shown(state, course, config, data_dir):
             history.append(progress)
             _keep(out, state, config, history, time.perf_counter() - began)
         seconds = time.perf_counter() - began
-        files = _files(state.net)
+        files = course.files(state.net)
         write_json(out / REPORT, _report(state.net, config, seconds, files))
         for name, content in files.items():
             write_atomically(out / name, content)
@@ -57,19 +58,8 @@ def train_finder(config: FinderConfig, *, data_dir: Path, out: Path, resume: boo
         print(f"wrote {out / name}")
 
 
-def _files(net: Finder) -> dict[str, bytes]:
-    """Return the finder as the package holds it: for PyTorch and the page, and for onnxruntime."""
-    content = encode(fold(net))
-    files = {FILE.name: content}
-    if find_spec("onnx"):
-        from tinydigits.export.finding import onnx_of
-
-        files[ONNX_FILE.name] = onnx_of(decode(content))
-    return files
-
-
 def _report(
-    net: Finder, config: FinderConfig, seconds: float, files: dict[str, bytes]
+    net: nn.Module, config: DrawnConfig, seconds: float, files: dict[str, bytes]
 ) -> dict[str, Any]:
     return {
         "parameters": parameter_count(net),
@@ -80,13 +70,15 @@ def _report(
     }
 
 
-def _shown(state: FinderState, config: FinderConfig, data_dir: Path) -> Iterator[Progress]:
+def _shown(
+    state: DrawnState, course: Course, config: DrawnConfig, data_dir: Path
+) -> Iterator[DrawnProgress]:
     """Train; show the progress, and say how to go on after Ctrl-C."""
     bar = tqdm(total=config.steps, initial=state.step, desc="training", unit="step", disable=None)
-    blocks = partial(stream, config.seed, data_dir)
+    blocks = partial(course.stream, config.seed, data_dir)
     with bar:
         try:
-            for progress in fit(state, lambda first: blocks(first=first), config):
+            for progress in fit(state, course, blocks, config):
                 bar.update(progress.step - bar.n)
                 yield progress
         except KeyboardInterrupt:
@@ -96,9 +88,9 @@ def _shown(state: FinderState, config: FinderConfig, data_dir: Path) -> Iterator
 
 
 def _keep(
-    out: Path, state: FinderState, config: FinderConfig, history: list[Progress], seconds: float
+    out: Path, state: DrawnState, config: DrawnConfig, history: list[DrawnProgress], seconds: float
 ) -> None:
-    lines = [json.dumps(progress._asdict()) + "\n" for progress in history]
+    lines = [json.dumps({"step": progress.step, **progress.losses}) + "\n" for progress in history]
     write_atomically(out / METRICS, "".join(lines).encode())
     training = {
         "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
@@ -109,10 +101,10 @@ def _keep(
     write_atomically(out / LAST, _bytes(_weights(state.net, config) | training))
 
 
-def _weights(net: Finder, config: FinderConfig) -> dict[str, Any]:
+def _weights(net: nn.Module, config: DrawnConfig) -> dict[str, Any]:
     weights = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
     return {
-        "finder_state_dict": weights,
+        "state_dict": weights,
         "config": asdict(config),
         "environment": environment(choose("cpu", "auto")),
     }
@@ -124,7 +116,9 @@ def _bytes(content: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _resumed(config: FinderConfig, out: Path) -> tuple[FinderState, list[Progress], float]:
+def _resumed(
+    course: Course, config: DrawnConfig, out: Path
+) -> tuple[DrawnState, list[DrawnProgress], float]:
     path = out / LAST
     if not path.exists():
         raise InputError(f"nothing to resume: there is no {path}; start the run without --resume")
@@ -134,9 +128,9 @@ def _resumed(config: FinderConfig, out: Path) -> tuple[FinderState, list[Progres
             f"{path} was trained with {content['config']}, not with {asdict(config)}: "
             "give the same options, or another --out"
         )
-    state = start(config)
-    state.net.load_state_dict(content["finder_state_dict"])
+    state = start(course, config)
+    state.net.load_state_dict(content["state_dict"])
     for optimizer, kept in zip(state.optimizers, content["optimizer_state_dicts"], strict=True):
         optimizer.load_state_dict(kept)
     state.step = content["step"]
-    return state, [Progress(*each) for each in content["history"]], content["seconds"]
+    return state, [DrawnProgress(*each) for each in content["history"]], content["seconds"]

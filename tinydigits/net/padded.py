@@ -1,9 +1,10 @@
-"""The finder's folded layers as they are shipped, in one JSON file; without PyTorch.
+"""Folded layers of the finder and of the strip net as they are shipped, in one JSON file each.
 
 ``layers`` holds for each convolution, by its name, the numbers of inputs, outputs and groups, the
-size of its kernel and the stride. ``weights`` holds their kernels (outputs, inputs / groups, size,
-size), each followed by the biases, as little-endian float16 in base64. The page reads the same
-file (web/finder.js).
+size of its kernel and the stride; the size is one number for squares, else height and width.
+``weights`` holds their kernels (outputs, inputs / groups, height, width), each followed by the
+biases, as little-endian float16 in base64. The page reads the same files (web/layers.js). Nothing
+here needs PyTorch.
 """
 
 import base64
@@ -16,8 +17,8 @@ import numpy.typing as npt
 
 from tinydigits.net.shipped import WEIGHTS
 
-FILE = WEIGHTS / "finder.json"
-ONNX_FILE = WEIGHTS / "finder.onnx"
+FINDER, FINDER_ONNX = WEIGHTS / "finder.json", WEIGHTS / "finder.onnx"
+STRIP, STRIP_ONNX = WEIGHTS / "strip.json", WEIGHTS / "strip.onnx"
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,7 +28,7 @@ class Padded:
     """A convolution padded with zeros: its maps keep their size, or ``stride`` halves it."""
 
     weight: Floats
-    """(out, in / groups, size, size)."""
+    """(out, in / groups, height, width)."""
     bias: Floats
     """(out,)."""
     stride: int = 1
@@ -40,7 +41,7 @@ def encode(layers: dict[str, Padded]) -> bytes:
         name: {
             "inputs": layer.weight.shape[1] * layer.groups,
             "outputs": layer.weight.shape[0],
-            "size": layer.weight.shape[2],
+            "size": _size(layer.weight.shape[2:]),
             "stride": layer.stride,
             "groups": layer.groups,
         }
@@ -52,13 +53,18 @@ def encode(layers: dict[str, Padded]) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
+def _size(shape: tuple[int, ...]) -> int | tuple[int, ...]:
+    return shape[0] if shape[0] == shape[1] else shape
+
+
 def decode(content: bytes) -> dict[str, Padded]:
     """Return the layers in the file's content."""
     told = json.loads(content)
     numbers = np.frombuffer(base64.b64decode(told["weights"]), "<f2").astype(np.float32)
     layers, start = {}, 0
     for name, each in told["layers"].items():
-        shape = (each["outputs"], each["inputs"] // each["groups"], each["size"], each["size"])
+        size = each["size"] if isinstance(each["size"], list) else (each["size"], each["size"])
+        shape = (each["outputs"], each["inputs"] // each["groups"], *size)
         middle = start + int(np.prod(shape))
         end = middle + each["outputs"]
         layers[name] = Padded(
@@ -71,6 +77,6 @@ def decode(content: bytes) -> dict[str, Padded]:
     return layers
 
 
-def shipped(path: Path = FILE) -> dict[str, Padded]:
-    """Return the layers of the package's finder."""
+def shipped(path: Path) -> dict[str, Padded]:
+    """Return the layers of one of the package's nets."""
     return decode(path.read_bytes())

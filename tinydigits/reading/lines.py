@@ -1,0 +1,293 @@
+"""Find the lines of digits in a grey picture, and show each as a strip of ink of one height.
+
+The finder's votes place each digit. Digits that follow each other at the same height are a line,
+whatever its tilt. Each line is looked at again, level and at the size on which the finder was
+trained most.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from PIL.Image import Resampling
+
+from tinydigits.reading.finding import (
+    TURNED,
+    Box,
+    Digit,
+    Finder,
+    Floats,
+    Look,
+    look,
+    look_at,
+    turned,
+    view_of,
+)
+from tinydigits.reading.ink import measured
+
+SURVEYS = (128, 320, 640, 1280)  # pixels of a picture's longer side; the next if digits are small
+LEGIBLE = 20  # pixels of most digits in a survey: as large, a larger survey shows no more of them
+HEIGHT = 56  # pixels of a digit in the view of a line
+MARGIN = 0.7  # of a digit's size: what is seen of the picture around a line
+BAND = 0.6  # of a digit's size: digits whose middle is this far from the line are of another
+REACH = 2.4  # of a digit's size: from the middle of one to that of the next in a line
+DRIFT = 0.35  # of a digit's size: how far the next may stand above or below ...
+SLOPE = 0.3  # ... and of the distance between the two
+ALIKE = 0.45  # least ratio of two sizes in a line
+LEVEL = 1.0  # degrees: a line turned less is seen as it is
+LOOKS = 3  # at a line, at most: each shows it better than the one before
+SETTLED = 0.4  # of a digit's size: a line that changes less is seen well enough
+
+STRIP = 32  # pixels of a strip's height ...
+SIZE = 22  # ... and of the digits in it
+EDGE = 4  # pixels beside the first and last digit
+
+
+class Line(NamedTuple):
+    """Where digits stand in a line in a picture."""
+
+    middle: tuple[float, float]
+    """In pixels of the picture."""
+    turn: float
+    """How far it is turned clockwise, in degrees."""
+    length: float
+    """From the first digit's left edge to the last one's right edge, in pixels of the picture."""
+    size: float
+    """Longer side of most of its digits, in pixels of the picture."""
+
+
+class Strip(NamedTuple):
+    """A line's ink, level and at one height."""
+
+    ink: Floats
+    """(STRIP, W), 0 to 1."""
+    seen: Look
+    """The view it is taken from."""
+    corner: tuple[float, float]
+    """Where its upper left corner lies in the view, x and y in pixels of the view."""
+    scale: float
+    """Pixels of the strip per pixel of the view."""
+
+    def place(self, box: tuple[float, float, float, float]) -> Box:
+        """Return where a box (left, upper, right, lower) of the strip lies in the picture."""
+        x, y = (np.array(box[axis::2]) / self.scale + self.corner[axis] for axis in range(2))
+        height, width = self.seen.view.shape
+        off = np.array([(a - width / 2, b - height / 2) for a in x for b in y]) / self.seen.scale
+        cosine, sine = np.cos(np.deg2rad(self.seen.turn)), np.sin(np.deg2rad(self.seen.turn))
+        left, upper, right, lower = self.seen.part
+        across = off @ (cosine, -sine) + (left + right) / 2
+        down = off @ (sine, cosine) + (upper + lower) / 2
+        return (
+            math.floor(across.min()),
+            math.floor(down.min()),
+            math.ceil(across.max()),
+            math.ceil(down.max()),
+        )
+
+
+def strips_of(picture: Image.Image, finder: Finder) -> list[Strip]:
+    """Return the lines of digits in a grey picture as strips, from top to bottom."""
+    survey = _survey(picture, finder)
+    turn = _common_turn(survey.digits)
+    left = list(survey.digits)
+    found: list[tuple[float, Strip]] = []
+    while left:
+        group = max(_groups(left, turn), key=len)
+        line, seen = _completed(picture, _line(group, survey, turn), finder)
+        left = [
+            each
+            for each in left
+            if not any(each is member for member in group) and not _covers(line, survey, each)
+        ]
+        digits = _in_band(line, seen)
+        if digits:
+            found.append((_levelled(line.middle, turn)[1], strip_of(seen, digits)))
+    return [strip for _, strip in sorted(found, key=lambda each: each[0])]
+
+
+def _completed(picture: Image.Image, line: Line, finder: Finder) -> tuple[Line, Look]:
+    """Return a line, and its view, that begins and ends where its digits do."""
+    for _ in range(LOOKS):
+        seen = _level_view(picture, line, finder)
+        digits = _in_band(line, seen)
+        if not digits:
+            break
+        better = _line(digits, seen, 0.0)
+        gain = max(abs(better.length - line.length), math.dist(better.middle, line.middle))
+        is_settled = gain < SETTLED * line.size and abs(better.turn - line.turn) < 2
+        line = better
+        if is_settled:
+            break
+    return line, seen
+
+
+def _covers(line: Line, survey: Look, digit: Digit) -> bool:
+    """Return whether a digit of a survey stands in a line."""
+    x, y = (at / survey.scale + low for at, low in zip(_middle(digit), survey.part, strict=False))
+    across, down = _levelled((x - line.middle[0], y - line.middle[1]), line.turn)
+    size = max(line.size, digit.size / survey.scale)
+    return abs(down) < BAND * size and abs(across) < line.length / 2 + MARGIN * line.size
+
+
+def _in_band(line: Line, seen: Look) -> list[Digit]:
+    """Return the digits of a line's view that stand in it."""
+    return digits_near(_in_view(line, seen)[1], line.size * seen.scale, seen)
+
+
+def digits_near(y: float, size: float, seen: Look) -> list[Digit]:
+    """Return the digits of a level view, about ``size`` pixels long, in the line at a height."""
+    return [
+        digit
+        for digit in seen.digits
+        if abs(_middle(digit)[1] - y) < BAND * size and digit.size > ALIKE * size
+    ]
+
+
+def _in_view(line: Line, seen: Look) -> tuple[float, float]:
+    """Return where a line's middle lies in a view."""
+    left, upper, right, lower = seen.part
+    off = line.middle[0] - (left + right) / 2, line.middle[1] - (upper + lower) / 2
+    x, y = _levelled(off, seen.turn)
+    return x * seen.scale + seen.view.shape[1] / 2, y * seen.scale + seen.view.shape[0] / 2
+
+
+def _survey(picture: Image.Image, finder: Finder) -> Look:
+    whole = (0, 0, *picture.size)
+    for longest in SURVEYS:
+        survey = look(picture, whole, longest, finder)
+        sizes = [digit.size for digit in survey.digits]
+        if (sizes and np.median(sizes) >= LEGIBLE) or longest > 2 * max(picture.size):
+            break
+    return survey
+
+
+def _common_turn(digits: Sequence[Digit]) -> float:
+    """Return how far most digits' ink is turned, in degrees; 0 if hardly."""
+    ink = sum(digit.ink for digit in digits)
+    turn = sum(digit.turn * digit.ink for digit in digits) / ink if ink else 0.0
+    return turn if abs(turn) >= TURNED else 0.0
+
+
+def _levelled(point: tuple[float, float], turn: float) -> tuple[float, float]:
+    """Return where a point would lie if the picture were turned back."""
+    cosine, sine = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    return cosine * point[0] + sine * point[1], cosine * point[1] - sine * point[0]
+
+
+def _middle(digit: Digit) -> tuple[float, float]:
+    return (digit.box[0] + digit.box[2]) / 2, (digit.box[1] + digit.box[3]) / 2
+
+
+def _groups(digits: Sequence[Digit], turn: float) -> Iterator[list[Digit]]:
+    """Yield the digits that follow each other, each group from left to right."""
+    ordered = sorted(digits, key=lambda digit: _levelled(_middle(digit), turn)[0])
+    followers = [_next(ordered, number, turn) for number in range(len(ordered))]
+    started = [number for number in range(len(ordered)) if number not in followers]
+    for first in started:
+        group, number = [], first
+        while number is not None:
+            group.append(ordered[number])
+            number = followers[number]
+        yield group
+
+
+def _next(ordered: Sequence[Digit], number: int, turn: float) -> int | None:
+    """Return the digit that follows one in its line; None if it is the last."""
+    digit = ordered[number]
+    x, y = _levelled(_middle(digit), turn)
+    best, least = None, math.inf
+    for other in range(number + 1, len(ordered)):
+        size = max(digit.size, ordered[other].size)
+        across, down = (
+            a - b for a, b in zip(_levelled(_middle(ordered[other]), turn), (x, y), strict=True)
+        )
+        if across > REACH * size:
+            continue
+        alike = min(digit.size, ordered[other].size) > ALIKE * size
+        if (
+            alike
+            and abs(down) < DRIFT * size + SLOPE * across
+            and math.hypot(across, 2 * down) < least
+        ):
+            best, least = other, math.hypot(across, 2 * down)
+    return best
+
+
+def _line(group: Sequence[Digit], seen: Look, turn: float) -> Line:
+    """Return the line that digits of a view stand in; ``turn`` is roughly its turn in the view."""
+    places = np.array([_levelled(_middle(digit), turn) for digit in group])
+    size = float(np.median([digit.size for digit in group]))
+    slope = 0.0
+    if np.ptp(places[:, 0]) > size:
+        slope = float(np.polyfit(places[:, 0], places[:, 1], 1)[0])
+    turn += math.degrees(math.atan(slope))
+    edges = np.array([_levelled(_middle(digit), turn)[0] for digit in group])
+    widths = np.array([digit.box[2] - digit.box[0] for digit in group])
+    first, last = float((edges - widths / 2).min()), float((edges + widths / 2).max())
+    y = float(np.median([_levelled(_middle(digit), turn)[1] for digit in group]))
+    middle = _in_picture(_levelled(((first + last) / 2, y), -turn), seen)
+    return Line(middle, turn + seen.turn, (last - first) / seen.scale, size / seen.scale)
+
+
+def _in_picture(point: tuple[float, float], seen: Look) -> tuple[float, float]:
+    """Return where a point of a view lies in the picture."""
+    height, width = seen.view.shape
+    x, y = _levelled(
+        ((point[0] - width / 2) / seen.scale, (point[1] - height / 2) / seen.scale), -seen.turn
+    )
+    left, upper, right, lower = seen.part
+    return x + (left + right) / 2, y + (upper + lower) / 2
+
+
+def strip_of(seen: Look, digits: Sequence[Digit]) -> Strip:
+    """Return the ink of digits in a level view."""
+    size = float(
+        np.median([max(each.box[2] - each.box[0], each.box[3] - each.box[1]) for each in digits])
+    )
+    own = seen.ink * np.logical_or.reduce([each.mask for each in digits])
+    ink = measured(seen.view, own, seen.ink, size).ink
+    scale = SIZE / size
+    left = min(each.box[0] for each in digits) - EDGE / scale
+    right = max(each.box[2] for each in digits) + EDGE / scale
+    middle = float(np.median([(each.box[1] + each.box[3]) / 2 for each in digits]))
+    upper = middle - STRIP / scale / 2
+    return Strip(_cut(ink, (left, upper, right, upper + STRIP / scale)), seen, (left, upper), scale)
+
+
+def _level_view(picture: Image.Image, line: Line, finder: Finder) -> Look:
+    """Return a view of a line, turned level."""
+    half = np.array((line.length / 2 + MARGIN * line.size, (0.5 + MARGIN) * line.size))
+    cosine, sine = abs(math.cos(math.radians(line.turn))), abs(math.sin(math.radians(line.turn)))
+    reach = np.array(((cosine, sine), (sine, cosine))) @ half
+    part = (
+        max(0, math.floor(line.middle[0] - reach[0])),
+        max(0, math.floor(line.middle[1] - reach[1])),
+        min(picture.width, math.ceil(line.middle[0] + reach[0])),
+        min(picture.height, math.ceil(line.middle[1] + reach[1])),
+    )
+    longest = max(part[2] - part[0], part[3] - part[1]) * HEIGHT / line.size
+    view = view_of(picture, part, longest)
+    if abs(line.turn) < LEVEL:
+        return look_at(part, view, finder)
+    return look_at(part, turned(view, line.turn), finder, line.turn)
+
+
+def _cut(ink: Floats, box: tuple[float, float, float, float]) -> Floats:
+    """Return a part of a view's ink, STRIP pixels high; there is none beyond the view."""
+    left, upper, right, lower = box
+    room = math.ceil(max(0, -left, -upper, right - ink.shape[1], lower - ink.shape[0]))
+    field = Image.fromarray(np.pad(ink, room))
+    width = max(1, round((right - left) * STRIP / (lower - upper)))
+    width += -width % 4
+    right = left + width * (lower - upper) / STRIP
+    room_box = tuple(edge + room for edge in (left, upper, min(right, ink.shape[1] + room), lower))
+    strip: Floats = np.asarray(
+        field.resize(
+            (width, STRIP),
+            Resampling.BOX if lower - upper > STRIP else Resampling.BILINEAR,
+            box=room_box,
+        )
+    ).clip(0, 1)
+    return strip

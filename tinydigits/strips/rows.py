@@ -1,0 +1,138 @@
+"""Rows to train the strip net on: lines of digits in scenes, as the reading shows them to it."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from PIL.Image import Resampling
+
+from tinydigits.finder.views import source
+from tinydigits.net.finder import finder
+from tinydigits.reading.finding import Floats, look_at
+from tinydigits.reading.image import grey
+from tinydigits.reading.lines import HEIGHT, digits_near, strip_of
+from tinydigits.scenes import scene, writing
+from tinydigits.scenes.settings import anything
+from tinydigits.scenes.writing import Mark, Source
+from tinydigits.seeds import derive
+from tinydigits.workers import local
+
+BLOCK = 400  # rows drawn at a time
+AHEAD = 2  # blocks
+MOST = 10  # digits in a row
+WIDEST = 900  # pixels of a view
+SPREAD = 0.15  # standard deviation of the logarithm of digits' height
+LOST = 0.3  # of a digit's height: if as much of a row's ends is not found, it is no example
+
+Bytes = npt.NDArray[np.uint8]
+
+
+class Row(NamedTuple):
+    """A strip of ink, and what it says."""
+
+    ink: Bytes
+    """(STRIP, W), 0 to 255."""
+    digits: tuple[int, ...]
+
+
+def stream(seed: int, data_dir: Path | None, first: int = 0) -> Iterator[list[Row]]:
+    """Yield the endless blocks of rows for ``seed`` from block ``first`` on, drawn by a process.
+
+    Block i depends on the seed and i only.
+
+    Raises:
+        InputError: the process died.
+    """
+    numbers = count(first)
+    with local(1, go_on="add --resume to continue from the last state saved") as pool:
+        ahead: deque[Future[list[Row]]] = deque()
+        while True:
+            while len(ahead) < AHEAD:
+                ahead.append(pool.executor.submit(block, seed, next(numbers), data_dir))
+            yield ahead.popleft().result()
+
+
+def block(seed: int, number: int, data_dir: Path | None) -> list[Row]:
+    """Return a block of the stream."""
+    rng = np.random.default_rng(derive(seed, "rows", number))
+    digits = source(data_dir)
+    rows: list[Row] = []
+    while len(rows) < BLOCK:
+        row = _seen(digits, rng)
+        if row:
+            rows.append(row)
+    return rows
+
+
+def _seen(digits: Source, rng: np.random.Generator) -> Row | None:
+    """Return a row in a scene as the reading shows it; None if it does not show all of it."""
+    size = HEIGHT * float(np.exp(rng.normal(0, SPREAD)))
+    marks = row_of(digits, size, rng)
+    low, high = writing.bounds(marks)
+    width = int(high[0] - low[0] + 2 * size * rng.uniform(0.3, 0.9))
+    if width > WIDEST:
+        return None
+    view = _view(marks, size, width, digits, rng)
+    seen = look_at((0, 0, *view.shape[::-1]), view, finder())
+    found = digits_near(view.shape[0] / 2, size, seen)
+    real = [mark for mark in marks if mark.label is not None]
+    ends = width / 2 + real[0].low[0], width / 2 + real[-1].high[0]
+    if not found:
+        return None
+    left, right = min(each.box[0] for each in found), max(each.box[2] for each in found)
+    if left > ends[0] + LOST * size or right < ends[1] - LOST * size:
+        return None
+    strip = strip_of(seen, found)
+    labels = tuple(mark.label for mark in real if mark.label is not None)
+    return Row(np.rint(255 * strip.ink).astype(np.uint8), labels)
+
+
+def _view(
+    marks: list[Mark], size: float, width: int, digits: Source, rng: np.random.Generator
+) -> Floats:
+    """Return a scene with a row in its middle, and in some another row above or below."""
+    setting = replace(anything(rng), turn=float(rng.normal(0, 1)))
+    if setting.pixels:
+        setting = replace(setting, pixels=int(max(28, width * rng.uniform(0.25, 0.8))))
+    every = list(marks)
+    if rng.random() < 0.3:
+        away = np.array((rng.normal(0, size), rng.choice((-1, 1)) * size * rng.uniform(1.3, 1.8)))
+        every += [mark.moved(away) for mark in row_of(digits, size, rng)]
+    shape = (round(2.4 * size), width)
+    centre = (width / 2, shape[0] / 2 + rng.normal(0, 0.05) * size)
+    picture = scene(every, setting, shape, size, centre, rng, digits).picture
+    light = grey(Image.fromarray(picture)).resize(shape[::-1], Resampling.BILINEAR)
+    view = np.asarray(light, np.float32) / np.float32(255)
+    return 1 - view if rng.random() < 0.3 else view
+
+
+def row_of(digits: Source, size: float, rng: np.random.Generator) -> list[Mark]:
+    """Return a row of digits around the origin, in some with a letter or sign among them."""
+    differ = rng.uniform(0, 0.15)
+    sizes = size * np.exp(differ * rng.standard_normal(int(rng.integers(1, MOST + 1))))
+    marks = [
+        writing.digit(digits, float(each), rng) for each in sizes.clip(0.6 * size, 1.35 * size)
+    ]
+    if rng.random() < 0.12:
+        sign = writing.sign(size * rng.uniform(0.2, 1), rng)
+        marks.insert(int(rng.integers(len(marks) + 1)), sign)
+    rises = (0.07 * size * rng.standard_normal(len(marks))).tolist()
+    return writing.row(marks, (size * _gaps(len(marks) - 1, rng)).tolist(), rises)
+
+
+def _gaps(number: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    """Return distances between neighbours in digit heights: close, wide, or some touching."""
+    layout = rng.random()
+    if layout < 0.35:
+        return rng.uniform(-0.08, 0.2, number)
+    if layout < 0.8:
+        return rng.uniform(0.05, 0.6, number)
+    touching = rng.random(number) < 0.35
+    return np.where(touching, rng.uniform(-0.15, 0.02, number), rng.uniform(0.05, 0.4, number))
