@@ -17,7 +17,8 @@ def answers(seed: int, columns: int) -> npt.NDArray[np.float64]:
     """Log-probabilities of columns that are a 1, a 7 or blank."""
     chances = np.full((columns, CLASSES + 1), 1e-12)
     chances[:, FEW] = np.random.default_rng(seed).dirichlet(np.ones(len(FEW)), columns)
-    return np.log(chances)
+    logarithms: npt.NDArray[np.float64] = np.log(chances)
+    return logarithms
 
 
 def texts(logarithms: npt.NDArray[np.float64]) -> dict[tuple[int, ...], float]:
@@ -67,7 +68,9 @@ def test_a_digits_columns_are_where_it_is_read() -> None:
 
 def test_blanks_alone_are_no_digit() -> None:
     reading = decode(sure("-----"))
-    assert reading.digits == reading.certainties == reading.columns == ()
+    assert not reading.digits
+    assert not reading.certainties
+    assert not reading.columns
     assert reading.probability > 0.999
 
 

@@ -33,9 +33,9 @@ class StripNet(nn.Module):
     def __init__(self, *, folded: bool = False) -> None:
         super().__init__()
         full, half, quarter = WIDTHS
-        self.full = layer(1, full, 3, folded=folded)
-        self.half = layer(full, half, 3, folded=folded)
-        self.quarter = layer(half, quarter, 3, folded=folded)
+        self.at_full = layer(1, full, 3, folded=folded)
+        self.at_half = layer(full, half, 3, folded=folded)
+        self.at_quarter = layer(half, quarter, 3, folded=folded)
         self.column = layer(4 * quarter, COLUMN, 1, folded=folded)
         self.mixers = nn.Sequential(*(Mixer(folded=folded) for _ in range(MIXERS)))
         self.dropout = nn.Dropout(DROPOUT)
@@ -43,11 +43,12 @@ class StripNet(nn.Module):
 
     def forward(self, strips: Tensor) -> Tensor:
         """Return log-probabilities for strips, as described above."""
-        x = functional.max_pool2d(self.full(strips), 2)
-        x = functional.max_pool2d(self.half(x), (2, 1))
-        x = functional.max_pool2d(self.quarter(x), (2, 1))
+        x = functional.max_pool2d(self.at_full(strips), 2)
+        x = functional.max_pool2d(self.at_half(x), (2, 1))
+        x = functional.max_pool2d(self.at_quarter(x), (2, 1))
         x = self.mixers(self.column(x.flatten(1, 2).unsqueeze(2)))
-        return self.answer(self.dropout(x))[:, :, 0].permute(2, 0, 1).log_softmax(2)
+        answers: Tensor = self.answer(self.dropout(x))[:, :, 0].permute(2, 0, 1)
+        return answers.log_softmax(2)
 
 
 class Mixer(nn.Module):

@@ -5,6 +5,7 @@ digits or BLANK; a text is what remains when repeated columns are merged and bla
 probability is the sum over all ways to write it.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,8 +16,10 @@ import numpy.typing as npt
 from tinydigits.net.contract import BLANK, CLASSES
 
 Floats = npt.NDArray[np.floating]
+Places = npt.NDArray[np.integer]
 
 BEAM = 10  # beginnings of a text that are kept
+UNLIKELY = math.log(1e-5)  # a digit with less in a column begins nothing there
 NEVER = -1e30  # logarithm of a probability of 0, which sums without warnings
 
 
@@ -42,27 +45,36 @@ def decode(logarithms: Floats) -> Reading:
 
 
 def _likeliest(logarithms: Floats) -> tuple[int, ...]:
-    """Return the text of the beam search over beginnings of a text."""
+    """Return the text that a beam search over beginnings of a text finds."""
     # For each beginning: log-probability of ending in a blank, and in its last digit.
-    beam = {(): (0.0, NEVER)}
-    for column in logarithms.tolist():
-        longer: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [NEVER, NEVER])
+    beam: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, NEVER)}
+    for column in logarithms:
+        likely = np.nonzero(column[:CLASSES] > UNLIKELY)[0].tolist()
+        chances: list[float] = column.tolist()
+        longer: defaultdict[tuple[int, ...], tuple[float, float]]
+        longer = defaultdict(lambda: (NEVER, NEVER))
         for text, (in_blank, in_digit) in beam.items():
-            either = np.logaddexp(in_blank, in_digit)
-            same = longer[text]
-            same[0] = np.logaddexp(same[0], either + column[BLANK])
-            if text:
-                same[1] = np.logaddexp(same[1], in_digit + column[text[-1]])
-            for digit in range(CLASSES):
-                before = in_blank if text and text[-1] == digit else either
-                more = longer[*text, digit]
-                more[1] = np.logaddexp(more[1], before + column[digit])
-        best = sorted(longer.items(), key=lambda each: -np.logaddexp(*each[1]))[:BEAM]
-        beam = {text: (ends[0], ends[1]) for text, ends in best}
-    return max(beam, key=lambda text: float(np.logaddexp(*beam[text])))
+            either, last = _sum(in_blank, in_digit), text[-1] if text else None
+            blank, same = longer[text]
+            if last is not None:
+                same = _sum(same, in_digit + chances[last])
+            longer[text] = _sum(blank, either + chances[BLANK]), same
+            for digit in likely:
+                before = in_blank if digit == last else either
+                blank, same = longer[(*text, digit)]
+                longer[(*text, digit)] = blank, _sum(same, before + chances[digit])
+        best = sorted(longer.items(), key=lambda each: -_sum(*each[1]))[:BEAM]
+        beam = dict(best)
+    return max(beam, key=lambda text: _sum(*beam[text]))
 
 
-def _likelihoods(logarithms: Floats, texts: Sequence[Sequence[int]]) -> Floats:
+def _sum(one: float, other: float) -> float:
+    """Return the logarithm of the sum of two numbers, given by their logarithms."""
+    most, least = (one, other) if one > other else (other, one)
+    return most + math.log1p(math.exp(least - most))
+
+
+def _likelihoods(logarithms: Floats, texts: Sequence[Sequence[int]] | Places) -> Floats:
     """Return the log-probability of each text, all of the same length."""
     states = np.full((len(texts), 2 * len(texts[0]) + 1), BLANK)
     states[:, 1::2] = texts

@@ -186,7 +186,8 @@ def _groups(digits: Sequence[Digit], turn: float) -> Iterator[list[Digit]]:
     followers = [_next(ordered, number, turn) for number in range(len(ordered))]
     started = [number for number in range(len(ordered)) if number not in followers]
     for first in started:
-        group, number = [], first
+        group: list[Digit] = []
+        number: int | None = first
         while number is not None:
             group.append(ordered[number])
             number = followers[number]

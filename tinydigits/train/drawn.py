@@ -118,8 +118,8 @@ def _take_step(
         generator = torch.Generator().manual_seed(derive(config.seed, "batch", state.step))
         losses = course.losses(state.net, kept, generator, config)
     state.net.zero_grad()
-    weights = course.weights(config)
-    torch.autograd.backward(sum(weights[name] * loss for name, loss in losses.items()))
+    weighted = [course.weights(config)[name] * loss for name, loss in losses.items()]
+    torch.autograd.backward(sum(weighted[1:], weighted[0]))
     for optimizer in state.optimizers:
         optimizer.step()
     return {name: loss.detach() for name, loss in losses.items()}
