@@ -1,3 +1,5 @@
+from typing import TypeVar
+
 import numpy as np
 import pytest
 import torch
@@ -16,15 +18,21 @@ from tinydigits.net import runtime
 SHAPES = [(128, 128), (96, 128), (320, 240), (16, 64)]
 
 
+Module = TypeVar("Module", bound=torch.nn.Module)
+
+
 def views() -> list[padded.Floats]:
     rng = np.random.default_rng(0)
     return [rng.random(shape, np.float32) for shape in SHAPES]
 
 
 def trained() -> Finder:
-    """A finder whose batch normalisation has seen something."""
     torch.manual_seed(0)
-    net = Finder()
+    return with_statistics(Finder())
+
+
+def with_statistics(net: Module) -> Module:
+    """The net in evaluation mode, as if its batch normalisation had seen something."""
     for module in net.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             torch.nn.init.uniform_(module.weight, 0.5, 1.5)

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tests.reading.test_finding import Bars, knowing, picture
-from tinydigits.reading.lines import SIZE, STRIP, Strip, strips_of
+from tinydigits.net.contract import STRIP
+from tinydigits.reading.lines import SIZE, Strip, strips_of
 
 
 def strips(image: Image.Image) -> list[Strip]:

@@ -91,17 +91,7 @@ class _Writer:
         if name == "enter":  # ONNX puts the channels behind the pixels of a square
             weight = weight.reshape(len(weight), -1, 4, size, size).swapaxes(1, 2)
             weight = weight.reshape(layer.weight.shape)
-        return self.add(
-            "Conv",
-            x,
-            weight,
-            layer.bias,
-            kernel_shape=[size, size],
-            strides=[layer.stride] * 2,
-            pads=[size // 2] * 4,
-            dilations=[1, 1],
-            group=layer.groups,
-        )
+        return self.graph.padded(x, layer, weight)
 
     def _doubled(self, x: str) -> str:
         return self._resized(x, 2, mode="nearest")

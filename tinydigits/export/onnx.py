@@ -17,6 +17,7 @@ from tinydigits import __version__
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.net.contract import SIDE
 from tinydigits.net.layers import Convolution, Numbers
+from tinydigits.net.padded import Padded
 
 OPSET, IR = 16, 8
 
@@ -106,9 +107,25 @@ class Graph:
         numbers = weight.astype(np.float32), bias.astype(np.float32)
         return self.add("Conv", x, *numbers, **_convolution(weight))
 
-    def max_pool(self, x: str) -> str:
-        """Add the maximum of every 2x2 pixels and return its output's name."""
-        return self.add("MaxPool", x, **_window(2, 2))
+    def padded(self, x: str, layer: Padded, weight: Numbers | None = None) -> str:
+        """Add a convolution of the finder or the strip net and return its output's name."""
+        height, width = layer.weight.shape[2:]
+        return self.add(
+            "Conv",
+            x,
+            layer.weight if weight is None else weight,
+            layer.bias,
+            kernel_shape=[height, width],
+            strides=[layer.stride] * 2,
+            pads=[height // 2, width // 2] * 2,
+            dilations=[1, 1],
+            group=layer.groups,
+        )
+
+    def max_pool(self, x: str, height: int = 2, width: int = 2) -> str:
+        """Add the maximum of every 2x2 or other pixels and return its output's name."""
+        size = [height, width]
+        return self.add("MaxPool", x, kernel_shape=size, strides=size, pads=[0, 0, 0, 0])
 
     def _constant(self, value: Any) -> str:
         name = f"c{len(self.constants)}"

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from PIL.Image import Resampling
 
+from tinydigits.net.contract import STRIP
 from tinydigits.reading.finding import (
     TURNED,
     Box,
@@ -40,8 +41,7 @@ LEVEL = 1.0  # degrees: a line turned less is seen as it is
 LOOKS = 3  # at a line, at most: each shows it better than the one before
 SETTLED = 0.4  # of a digit's size: a line that changes less is seen well enough
 
-STRIP = 32  # pixels of a strip's height ...
-SIZE = 22  # ... and of the digits in it
+SIZE = 22  # pixels of digits in a strip
 EDGE = 4  # pixels beside the first and last digit
 
 

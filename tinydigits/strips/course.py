@@ -1,6 +1,7 @@
 """What the strip net learns from rows: the course of ``tinydigits train-strip``."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch.nn import functional
 
 from tinydigits.net.blocks import fold
 from tinydigits.net.contract import BLANK
-from tinydigits.net.padded import STRIP, encode
+from tinydigits.net.padded import STRIP, STRIP_ONNX, decode, encode
 from tinydigits.net.strip import StripNet
 from tinydigits.strips.config import StripConfig
 from tinydigits.strips.rows import Row, stream
@@ -72,8 +73,14 @@ def _weights(_: StripConfig) -> dict[str, float]:
 
 
 def _files(net: nn.Module) -> dict[str, bytes]:
-    """Return the net as the package holds it."""
-    return {STRIP.name: encode(fold(net))}
+    """Return the net as the package holds it: for PyTorch and the page, and for onnxruntime."""
+    content = encode(fold(net))
+    files = {STRIP.name: content}
+    if find_spec("onnx"):
+        from tinydigits.export.strip import onnx_of
+
+        files[STRIP_ONNX.name] = onnx_of(decode(content))
+    return files
 
 
 COURSE = Course("strip net", StripNet, stream, _losses, _weights, _files)
