@@ -1,4 +1,8 @@
-"""Rows to train the strip net on: lines of digits in scenes, as the reading shows them to it."""
+"""Rows to train the strip net on: lines of digits as the reading shows them to it.
+
+Some are seen by the finder in scenes. That takes ten times as long as to draw ink at once, so most
+are drawn, with the faults that the finder leaves in ink: holes, remains of lines, specks.
+"""
 
 from collections import deque
 from collections.abc import Iterator
@@ -12,13 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 from PIL.Image import Resampling
+from scipy import ndimage
 
 from tinydigits.finder.views import source
+from tinydigits.net.contract import STRIP
 from tinydigits.net.finder import finder
 from tinydigits.reading.finding import Floats, look_at
 from tinydigits.reading.image import grey
-from tinydigits.reading.lines import HEIGHT, digits_near, strip_of
-from tinydigits.scenes import scene, writing
+from tinydigits.reading.lines import HEIGHT, SIZE, digits_near, strip_of
+from tinydigits.scenes import drawing, scene, writing
+from tinydigits.scenes.drawing import Line, Projection
 from tinydigits.scenes.settings import anything
 from tinydigits.scenes.writing import Mark, Source
 from tinydigits.seeds import derive
@@ -29,6 +36,7 @@ AHEAD = 2  # blocks
 MOST = 10  # digits in a row
 WIDEST = 900  # pixels of a view
 SPREAD = 0.15  # standard deviation of the logarithm of digits' height
+SCENES = 0.2  # share of the rows that are seen in scenes
 LOST = 0.3  # of a digit's height: if as much of a row's ends is not found, it is no example
 
 Bytes = npt.NDArray[np.uint8]
@@ -65,7 +73,7 @@ def block(seed: int, number: int, data_dir: Path | None) -> list[Row]:
     digits = source(data_dir)
     rows: list[Row] = []
     while len(rows) < BLOCK:
-        row = _seen(digits, rng)
+        row = _seen(digits, rng) if rng.random() < SCENES else _drawn(digits, rng)
         if row:
             rows.append(row)
     return rows
@@ -111,6 +119,50 @@ def _view(
     light = grey(Image.fromarray(picture)).resize(shape[::-1], Resampling.BILINEAR)
     view = np.asarray(light, np.float32) / np.float32(255)
     return 1 - view if rng.random() < 0.3 else view
+
+
+def _drawn(digits: Source, rng: np.random.Generator) -> Row:
+    """Return a row drawn as a strip."""
+    size = SIZE * float(np.exp(rng.normal(0, 0.1)))
+    marks = row_of(digits, size, rng)
+    low, high = writing.bounds(marks)
+    before, after = rng.uniform(2, 14, 2)
+    width = int(high[0] - low[0] + before + after)
+    shape = (STRIP, width + -width % 4)
+    centre = (before + (high[0] - low[0]) / 2, STRIP / 2 + rng.normal(0, 1.2))
+    at = Projection.of(centre, rng.normal(0, 0.03))
+    pen = size * float(np.exp(rng.normal(np.log(0.1), 0.35)).clip(0.04, 0.25))
+    flow = 1 + rng.uniform(0, 0.2) * rng.standard_normal(6).clip(-2, 2)
+    covers = [
+        mark.coverage(shape, max(0.8, pen), flow, at) for mark in marks if mark.label is not None
+    ]
+    ink = np.maximum.reduce(covers)
+    if rng.random() < 0.15:
+        line = writing.underline(marks, rng.uniform(-0.05, 0.2) * size, rng)
+        cover = drawing.lines(shape, [Line(line, max(1.0, pen * rng.uniform(0.4, 1)))], at)
+        kept = ndimage.gaussian_filter(rng.standard_normal(shape), (0.1, 4))
+        ink = np.maximum(ink, cover * (kept > rng.uniform(-0.3, 0.25)) * rng.uniform(0.4, 1))
+    labels = tuple(mark.label for mark in marks if mark.label is not None)
+    return Row(np.rint(255 * _spoiled(ink, rng)).astype(np.uint8), labels)
+
+
+def _spoiled(ink: Floats, rng: np.random.Generator) -> Floats:
+    """Return ink (H, W), 0 to 1, with holes, specks, softer edges, and darker or with grain."""
+    if rng.random() < 0.1:
+        hole = ndimage.gaussian_filter(rng.standard_normal(ink.shape), 2) > rng.uniform(0.12, 0.25)
+        ink = ink * (1 - hole * rng.uniform(0.5, 1))
+    if rng.random() < 0.12:
+        rows, columns = np.ogrid[: ink.shape[0], : ink.shape[1]]
+        for _ in range(rng.integers(1, 4)):
+            away = np.hypot(columns - rng.uniform(0, ink.shape[1]), rows - rng.uniform(4, 30))
+            ink = np.maximum(ink, np.clip(rng.uniform(1, 2.3) - away, 0, 1))
+    if rng.random() < 0.5:
+        ink = ndimage.gaussian_filter(ink, rng.uniform(0.2, 0.9))
+    if rng.random() < 0.5:
+        ink = ink * rng.uniform(1, 1.6)
+    if rng.random() < 0.2:
+        ink = ink + rng.normal(0, 0.03, ink.shape)
+    return np.clip(ink, 0, 1).astype(np.float32)
 
 
 def row_of(digits: Source, size: float, rng: np.random.Generator) -> list[Mark]:
