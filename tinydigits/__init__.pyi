@@ -10,8 +10,10 @@ from .net.model import normalise as normalise
 from .net.trained import load as load
 from .net.verify import check as check
 from .reading.image import to_mnist as to_mnist
+from .reading.page import Page as Page
 from .reading.prediction import Prediction as Prediction
 from .reading.prediction import predict as predict
+from .reading.reading import read as read
 from .train.config import Augmentation as Augmentation
 from .train.config import TrainConfig as TrainConfig
 from .train.loop import fit as fit

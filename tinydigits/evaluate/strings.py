@@ -1,0 +1,15 @@
+"""How much of a text is read: whole texts, and digits by edit distance."""
+
+
+def distance(one: str, other: str) -> int:
+    """Return the fewest characters to change, add or leave out to make one text the other.
+
+    Levenshtein 1966, by dynamic programming.
+    """
+    row = list(range(len(other) + 1))
+    for number, character in enumerate(one, 1):
+        before, row = row, [number]
+        for place, wanted in enumerate(other):
+            changed = before[place] + (character != wanted)
+            row.append(min(before[place + 1] + 1, row[-1] + 1, changed))
+    return row[-1]
