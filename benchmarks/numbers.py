@@ -64,7 +64,9 @@ class Told(NamedTuple):
     milliseconds: float
 
 
-def row(source: Source, size: float, touching: float, rng: Rng, most: int = LENGTHS[1]) -> list[Mark]:
+def row(
+    source: Source, size: float, touching: float, rng: Rng, most: int = LENGTHS[1]
+) -> list[Mark]:
     """Return a number around the origin; a share of the neighbours touch."""
     count = int(rng.integers(LENGTHS[0], most + 1))
     sizes = size * np.exp(0.06 * rng.standard_normal(count))

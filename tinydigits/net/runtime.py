@@ -22,7 +22,7 @@ from tinydigits.errors import InputError
 from tinydigits.net.broken import refuse_broken
 from tinydigits.net.contract import CLASSES, SIDE
 from tinydigits.net.graph import constants_of
-from tinydigits.net.padded import FINDER_ONNX, Floats
+from tinydigits.net.padded import FINDER_ONNX, STRIP_ONNX, Floats
 
 
 class Session(Protocol):
@@ -79,6 +79,20 @@ def finder(path: Path = FINDER_ONNX) -> Callable[[Floats], tuple[Floats, Floats]
         return ink, votes
 
     return find
+
+
+def reader(path: Path = STRIP_ONNX) -> Callable[[Floats], Floats]:
+    """Return the strip net in an ONNX file as a function of a strip, as ``finder`` does.
+
+    It takes and returns what ``reading.page.Reader`` describes.
+    """
+    session = _started(path.read_bytes(), threads=1)
+
+    def read(strip: Floats) -> Floats:
+        (answers,) = session.run(["answers"], {"strip": strip})
+        return np.asarray(answers)
+
+    return read
 
 
 @contextmanager

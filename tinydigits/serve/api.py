@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from PIL import Image
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
@@ -19,14 +20,21 @@ from tinydigits import __version__
 from tinydigits.errors import InputError
 from tinydigits.net.contract import SIDE
 from tinydigits.net.runtime import finder, session_of
+from tinydigits.net.runtime import reader as reader_of_strips
 from tinydigits.reading import image, pictures
 from tinydigits.reading.finding import Finder
+from tinydigits.reading.page import ReadLine, page_of
 from tinydigits.serve import limits
 from tinydigits.serve.bodies import (
     Answer,
+    Digit,
     FileAnswer,
+    FilePage,
     FileUnread,
     Health,
+    Line,
+    Page,
+    Pages,
     Prediction,
     Predictions,
     Problem,
@@ -43,7 +51,7 @@ Pixels = npt.NDArray[np.uint8]
 
 READERS = 1  # pictures decoded at once: a large one needs up to 560 MB
 DECIMALS = 6  # of probabilities; further ones differ between processors
-PATHS = frozenset({"/", "/predict", "/healthz", "/metrics", "/docs", "/openapi.json"})
+PATHS = frozenset({"/", "/predict", "/read", "/healthz", "/metrics", "/docs", "/openapi.json"})
 DESCRIPTION = (
     "Reads handwritten digits. Send pictures as files, or pixels as numbers: 28×28, 0 to 255, "
     "white on black, as in MNIST. The server stores nothing that you send."
@@ -92,6 +100,21 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         predictions = await reader.predictions(await pictures_in(request))
         return _json(Predictions(model=net.name, predictions=predictions))
 
+    @api.post(
+        "/read",
+        tags=["digits"],
+        summary="Read whole numbers",
+        response_model=Pages,
+        responses=_problems(400, 408, 413, 415, 422, 429, 503),
+        openapi_extra={"requestBody": request_body()},
+    )
+    async def read(request: Request) -> Response:
+        """Read every digit in pictures, line by line, with boxes and probabilities.
+
+        It takes the same bodies as `/predict`. A picture that cannot be opened gets an `error`.
+        """
+        return _json(Pages(pages=await reader.pages(await pictures_in(request))))
+
     @api.get("/healthz", tags=["operation"], summary="Check that the server answers")
     async def healthz() -> Health:
         """Run the net on a blank picture, then answer."""
@@ -119,7 +142,7 @@ class _Reader:
     """The net, and the threads that prepare pictures for it."""
 
     def __init__(self, net: ServedNet) -> None:
-        self.session, self.finder = session_of(net.onnx), finder()
+        self.session, self.finder, self.strips = session_of(net.onnx), finder(), reader_of_strips()
         self.threads = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
 
     def probabilities(self, pixels: Pixels) -> list[list[float]]:
@@ -135,6 +158,18 @@ class _Reader:
             for picture, each in zip(sent, read, strict=True)
         ]
 
+    async def pages(self, sent: Sequence[Picture]) -> list[Page | Unread]:
+        loop = asyncio.get_running_loop()
+        return [await loop.run_in_executor(self.threads, self._page, each) for each in sent]
+
+    def _page(self, picture: Picture) -> Page | Unread:
+        try:
+            page = page_of(_opened(picture.content), self.finder, self.strips)
+        except InputError as error:
+            return _unread(picture, error)
+        told: dict[str, Any] = {"text": page.text, "lines": [_line(each) for each in page.lines]}
+        return Page(**told) if picture.file is None else FilePage(file=picture.file, **told)
+
     async def _digit(self, content: bytes | Pixels) -> Pixels | InputError:
         if not isinstance(content, bytes):
             return content
@@ -142,11 +177,25 @@ class _Reader:
         return await loop.run_in_executor(self.threads, _prepared, content, self.finder)
 
 
+def _opened(content: bytes | Pixels) -> Image.Image:
+    if not isinstance(content, bytes):
+        return Image.fromarray(content)
+    return pictures.decode(content, formats=limits.FORMATS, most_pixels=limits.MOST_PIXELS)
+
+
+def _line(line: ReadLine) -> Line:
+    digits = [
+        Digit(digit=each.digit, probability=round(each.probability, DECIMALS), box=list(each.box))
+        for each in line.digits
+    ]
+    probability = round(line.probability, DECIMALS)
+    return Line(text=line.text, probability=probability, box=list(line.box), digits=digits)
+
+
 def _prepared(content: bytes, finder: Finder) -> Pixels | InputError:
     """Return the digit (28, 28) in a picture file, or the error that describes the file."""
     try:
-        picture = pictures.decode(content, formats=limits.FORMATS, most_pixels=limits.MOST_PIXELS)
-        return image.to_mnist(picture, finder)
+        return image.to_mnist(_opened(content), finder)
     except InputError as error:
         return error
 

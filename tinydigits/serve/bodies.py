@@ -66,6 +66,44 @@ class Predictions(BaseModel):
     predictions: Sequence[Prediction]
 
 
+Box = Annotated[list[int], Field(min_length=4, max_length=4)]
+BOX = "Left, upper, right and lower edge, in pixels of the picture."
+
+
+class Digit(BaseModel):
+    """A digit of a line."""
+
+    digit: int = Field(ge=0, le=9)
+    probability: float = Field(ge=0, le=1, description="That it is this digit.")
+    box: Box = Field(description=BOX)
+
+
+class Line(BaseModel):
+    """A line of digits, from left to right."""
+
+    text: str
+    probability: float = Field(ge=0, le=1, description="That all its digits are right.")
+    box: Box = Field(description=BOX)
+    digits: list[Digit]
+
+
+class Page(BaseModel):
+    """What a picture says; without a digit, `text` and `lines` are empty."""
+
+    text: str = Field(description="The lines, with a line feed between them.")
+    lines: list[Line] = Field(description="From top to bottom.")
+
+
+class FilePage(Page, Named):
+    """What a file says."""
+
+
+class Pages(BaseModel):
+    """One page for each picture, in the order of the request."""
+
+    pages: Sequence[Page | FilePage | Unread | FileUnread]
+
+
 class Problem(BaseModel):
     """Why the request failed."""
 
