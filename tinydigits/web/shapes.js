@@ -1,13 +1,13 @@
 // Borders around grids, connected pieces, and distances within a mask, a grid of 0 and 1.
 
-/** Return a grid, or maps, with a border of zeros that is `room` pixels wide. */
-function padded(grid, room) {
-  const [width, height] = [grid.width + 2 * room, grid.height + 2 * room];
+/** Return a grid, or maps, with zeros `room` pixels wide beside it, `above` above and below. */
+function padded(grid, room, above = room) {
+  const [width, height] = [grid.width + 2 * room, grid.height + 2 * above];
   const data = new grid.data.constructor((grid.channels ?? 1) * width * height);
   for (let row = 0, from = 0; from < grid.data.length; row++, from += grid.width) {
     const [channel, y] = [Math.trunc(row / grid.height), row % grid.height];
     const line = grid.data.subarray(from, from + grid.width);
-    data.set(line, (channel * height + y + room) * width + room);
+    data.set(line, (channel * height + y + above) * width + room);
   }
   return { ...grid, width, height, data };
 }
