@@ -277,18 +277,14 @@ def _level_view(picture: Image.Image, line: Line, finder: Finder) -> Look:
 
 def _cut(ink: Floats, box: tuple[float, float, float, float]) -> Floats:
     """Return a part of a view's ink, STRIP pixels high; there is none beyond the view."""
-    left, upper, right, lower = box
+    left, upper, _, lower = box
+    scale = STRIP / (lower - upper)
+    width = max(1, round((box[2] - left) * scale))
+    width += width % 2
+    right = left + width / scale
     room = math.ceil(max(0, -left, -upper, right - ink.shape[1], lower - ink.shape[0]))
+    part = (left + room, upper + room, right + room, lower + room)
+    reducing = Resampling.BOX if scale < 1 else Resampling.BILINEAR
     field = Image.fromarray(np.pad(ink, room))
-    width = max(1, round((right - left) * STRIP / (lower - upper)))
-    width += -width % 4
-    right = left + width * (lower - upper) / STRIP
-    room_box = tuple(edge + room for edge in (left, upper, min(right, ink.shape[1] + room), lower))
-    strip: Floats = np.asarray(
-        field.resize(
-            (width, STRIP),
-            Resampling.BOX if lower - upper > STRIP else Resampling.BILINEAR,
-            box=room_box,
-        )
-    ).clip(0, 1)
+    strip: Floats = np.asarray(field.resize((width, STRIP), reducing, box=part)).clip(0, 1)
     return strip

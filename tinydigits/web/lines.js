@@ -1,0 +1,228 @@
+// Finds the lines of digits in a grey picture, and shows each as a strip: a port of reading/lines.py.
+
+const PAGE_SURVEYS = [128, 320, 640, 1280]; // pixels of a picture's longer side
+const LEGIBLE = 20; // pixels of most digits in a survey: a larger one shows no more of them
+const HEIGHT = 56; // pixels of a digit in the view of a line
+const MARGIN = 0.7; // of a digit's size: what is seen of the picture around a line
+const BAND = 0.6; // of a digit's size: digits this far from the line are of another
+const REACH = 2.4; // of a digit's size: from the middle of one to that of the next
+const DRIFT = 0.35; // of a digit's size: how far the next may stand above or below ...
+const SLOPE = 0.3; // ... and of the distance between the two
+const ALIKE = 0.45; // least ratio of two sizes in a line
+const LEVEL = 1; // degrees: a line turned less is seen as it is
+const LINE_LOOKS = 3; // at a line, at most
+const LINE_SETTLED = 0.4; // of a digit's size: a line that changes less is seen well enough
+
+const SIZE = 22; // pixels of digits in a strip
+const EDGE = 4; // pixels beside the first and last digit
+
+/** Return the lines of digits in a grey picture as strips, from top to bottom. */
+function stripsOf(picture, finder) {
+  const survey = pageSurvey(picture, finder);
+  const turn = commonTurn(survey.digits);
+  const found = [];
+  let left = survey.digits;
+  while (left.length) {
+    const groups = groupsOf(left, turn);
+    const group = groups.reduce((one, other) => (other.length > one.length ? other : one));
+    const [line, seen] = completed(picture, lineOf(group, survey, turn), finder);
+    left = left.filter((digit) => !group.includes(digit) && !covers(line, survey, digit));
+    const digits = inBand(line, seen);
+    if (digits.length) found.push([levelled(line.middle, turn).y, stripOf(seen, digits)]);
+  }
+  return found.sort((one, two) => one[0] - two[0]).map(([, strip]) => strip);
+}
+
+/** Return a line, and its view, that begins and ends where its digits do. */
+function completed(picture, line, finder) {
+  let seen;
+  for (let n = 0; n < LINE_LOOKS; n++) {
+    seen = levelView(picture, line, finder);
+    const digits = inBand(line, seen);
+    if (!digits.length) break;
+    const better = lineOf(digits, seen, 0);
+    const gain = Math.max(Math.abs(better.length - line.length), distance(better.middle, line.middle));
+    const isSettled = gain < LINE_SETTLED * line.size && Math.abs(better.turn - line.turn) < 2;
+    line = better;
+    if (isSettled) break;
+  }
+  return [line, seen];
+}
+
+/** Return whether a digit of a survey stands in a line. */
+function covers(line, survey, digit) {
+  const { x, y } = middleOf(placeOf(survey, digit));
+  const away = levelled({ x: x - line.middle.x, y: y - line.middle.y }, line.turn);
+  const size = Math.max(line.size, digit.size / survey.scale);
+  return Math.abs(away.y) < BAND * size && Math.abs(away.x) < line.length / 2 + MARGIN * line.size;
+}
+
+/** Return the digits of a line's view that stand in it. */
+function inBand({ middle, size }, seen) {
+  const [left, upper, right, lower] = seen.part;
+  const off = { x: middle.x - (left + right) / 2, y: middle.y - (upper + lower) / 2 };
+  const y = levelled(off, seen.turn).y * seen.scale + seen.view.height / 2;
+  const pixels = size * seen.scale;
+  return seen.digits.filter(
+    (digit) => Math.abs(middleOf(digit.box).y - y) < BAND * pixels && digit.size > ALIKE * pixels
+  );
+}
+
+function pageSurvey(picture, finder) {
+  let survey;
+  for (const longest of PAGE_SURVEYS) {
+    survey = look(picture, [0, 0, picture.width, picture.height], longest, finder);
+    const sizes = survey.digits.map(({ size }) => size);
+    if (sizes.length && median(sizes) >= LEGIBLE) break;
+    if (longest > 2 * Math.max(picture.width, picture.height)) break;
+  }
+  return survey;
+}
+
+/** Return how far most digits' ink is turned, in degrees; 0 if hardly. */
+function commonTurn(digits) {
+  const ink = sum(digits.map((digit) => digit.ink));
+  const turn = ink ? sum(digits.map((digit) => digit.turn * digit.ink)) / ink : 0;
+  return Math.abs(turn) >= TURNED ? turn : 0;
+}
+
+/** Return where a point would lie if the picture were turned back. */
+function levelled({ x, y }, turn) {
+  const [cosine, sine] = [Math.cos, Math.sin].map((of) => of((turn * Math.PI) / 180));
+  return { x: cosine * x + sine * y, y: cosine * y - sine * x };
+}
+
+/** Return the digits that follow each other, each group from left to right. */
+function groupsOf(digits, turn) {
+  const placed = digits.map((digit) => ({ digit, at: levelled(middleOf(digit.box), turn) }));
+  placed.sort((one, two) => one.at.x - two.at.x);
+  const followers = placed.map((_, number) => nextOf(placed, number));
+  const firsts = placed.map((_, number) => number).filter((number) => !followers.includes(number));
+  return firsts.map((first) => {
+    const group = [];
+    for (let number = first; number >= 0; number = followers[number]) {
+      group.push(placed[number].digit);
+    }
+    return group;
+  });
+}
+
+/** Return the number of the digit that follows one in its line; -1 if it is the last. */
+function nextOf(placed, number) {
+  const { digit, at } = placed[number];
+  let [best, least] = [-1, Infinity];
+  for (let other = number + 1; other < placed.length; other++) {
+    const second = placed[other];
+    const size = Math.max(digit.size, second.digit.size);
+    const [across, down] = [second.at.x - at.x, second.at.y - at.y];
+    const isAlike = Math.min(digit.size, second.digit.size) > ALIKE * size;
+    const isBeside = across <= REACH * size && Math.abs(down) < DRIFT * size + SLOPE * across;
+    const away = Math.hypot(across, 2 * down);
+    if (isAlike && isBeside && away < least) [best, least] = [other, away];
+  }
+  return best;
+}
+
+/** Return the line that digits of a view stand in; `turn` is roughly its turn in the view. */
+function lineOf(group, seen, turn) {
+  const placesAt = (angle) => group.map(({ box }) => levelled(middleOf(box), angle));
+  const size = median(group.map((digit) => digit.size));
+  const places = placesAt(turn);
+  const xs = places.map(({ x }) => x);
+  if (Math.max(...xs) - Math.min(...xs) > size) {
+    turn += (Math.atan(slopeOf(places)) * 180) / Math.PI;
+  }
+  const level = placesAt(turn);
+  const half = group.map(({ box }) => (box[2] - box[0]) / 2);
+  const first = Math.min(...level.map(({ x }, n) => x - half[n]));
+  const last = Math.max(...level.map(({ x }, n) => x + half[n]));
+  const y = middleValue(level.map((place) => place.y));
+  return {
+    middle: inPicture(levelled({ x: (first + last) / 2, y }, -turn), seen),
+    turn: turn + seen.turn,
+    length: (last - first) / seen.scale,
+    size: size / seen.scale,
+  };
+}
+
+/** Return the slope of the straight line with the least squared distances from points. */
+function slopeOf(points) {
+  const [meanX, meanY] = ["x", "y"].map((axis) => sum(points.map((p) => p[axis])) / points.length);
+  const along = sum(points.map(({ x, y }) => (x - meanX) * (y - meanY)));
+  return along / sum(points.map(({ x }) => (x - meanX) ** 2));
+}
+
+/** Return the median in double precision. */
+function middleValue(values) {
+  const ordered = [...values].sort((one, two) => one - two);
+  const half = ordered.length / 2;
+  return (ordered[Math.ceil(half) - 1] + ordered[Math.floor(half)]) / 2;
+}
+
+/** Return where a point of a view lies in the picture. */
+function inPicture({ x, y }, { part, view, scale, turn }) {
+  const off = { x: (x - view.width / 2) / scale, y: (y - view.height / 2) / scale };
+  const away = levelled(off, -turn);
+  return { x: away.x + (part[0] + part[2]) / 2, y: away.y + (part[1] + part[3]) / 2 };
+}
+
+/** Return a view of a line, turned level. */
+function levelView(picture, { middle, turn, length, size }, finder) {
+  const half = [length / 2 + MARGIN * size, (0.5 + MARGIN) * size];
+  const [cosine, sine] = [Math.cos, Math.sin].map((of) => Math.abs(of((turn * Math.PI) / 180)));
+  const [reachX, reachY] = [
+    cosine * half[0] + sine * half[1],
+    sine * half[0] + cosine * half[1],
+  ];
+  const part = [
+    Math.max(0, Math.floor(middle.x - reachX)),
+    Math.max(0, Math.floor(middle.y - reachY)),
+    Math.min(picture.width, Math.ceil(middle.x + reachX)),
+    Math.min(picture.height, Math.ceil(middle.y + reachY)),
+  ];
+  const view = viewOf(picture, part, (longerSide(part) * HEIGHT) / size);
+  if (Math.abs(turn) < LEVEL) return lookAt(part, view, finder, 0);
+  return lookAt(part, turnedBack(view, turn), finder, turn);
+}
+
+/** Return {ink, seen, corner, scale}: the ink of digits in a level view, at a strip's height. */
+function stripOf(seen, digits) {
+  const size = middleValue(digits.map(({ box }) => longerSide(box)));
+  const own = map(seen.ink, (value, pixel) =>
+    digits.some(({ mask }) => mask.data[pixel]) ? value : 0
+  );
+  const { ink } = measured(seen.view, own, seen.ink, size);
+  const scale = SIZE / size;
+  const left = Math.min(...digits.map(({ box }) => box[0])) - EDGE / scale;
+  const right = Math.max(...digits.map(({ box }) => box[2])) + EDGE / scale;
+  const middle = middleValue(digits.map(({ box }) => (box[1] + box[3]) / 2));
+  const upper = middle - STRIP / scale / 2;
+  const strip = cutStrip(ink, left, upper, right, STRIP / scale);
+  return { ink: strip, seen, corner: [left, upper], scale };
+}
+
+/** Return a part of a view's ink, STRIP pixels high; there is none beyond the view. */
+function cutStrip(ink, left, upper, end, height) {
+  const scale = STRIP / height;
+  let width = Math.max(1, rint((end - left) * scale));
+  width += width % 2;
+  const [right, lower] = [left + width / scale, upper + height];
+  const room = Math.ceil(Math.max(0, -left, -upper, right - ink.width, lower - ink.height));
+  const part = [left, upper, right, lower].map((edge) => edge + room);
+  const strip = resize(padded(ink, room), width, STRIP, scale < 1 ? AREA : BILINEAR, part);
+  return map(strip, (value) => clip(value, 0, 1));
+}
+
+/** Return where a box [left, upper, right, lower] of a strip lies in the picture. */
+function placeInPicture({ seen, corner, scale }, [left, upper, right, lower]) {
+  const corners = [left, right].flatMap((x) =>
+    [upper, lower].map((y) => inPicture({ x: x / scale + corner[0], y: y / scale + corner[1] }, seen))
+  );
+  const [xs, ys] = ["x", "y"].map((axis) => corners.map((each) => each[axis]));
+  return [
+    Math.floor(Math.min(...xs)),
+    Math.floor(Math.min(...ys)),
+    Math.ceil(Math.max(...xs)),
+    Math.ceil(Math.max(...ys)),
+  ];
+}

@@ -1,0 +1,53 @@
+// Reads all digits in a picture: a port of reading/page.py.
+
+const INKED = 0.4; // of a strip's ink: as much belongs to a digit's box
+
+/**
+ * Return what a picture says, a line each: {digits: [{digit, probability, box}], probability}.
+ * @param picture a grey grid of bytes
+ */
+function linesIn(picture, finder, reader) {
+  if (picture.data.every((value) => value === picture.data[0])) return [];
+  const lines = stripsOf(picture, finder).map((strip) => lineFrom(strip, decode(reader(strip.ink))));
+  return lines.filter(({ digits }) => digits.length);
+}
+
+function lineFrom(strip, { digits, certainties, columns, probability }) {
+  const boxes = digitBoxes(strip.ink, columns).map((box) => placeInPicture(strip, box));
+  const told = digits.map((digit, n) => ({ digit, probability: certainties[n], box: boxes[n] }));
+  return { digits: told, probability };
+}
+
+/** Return the box of each digit in a strip: between two, the border is where least ink is. */
+function digitBoxes(ink, columns) {
+  const middles = columns.map(([first, last]) => first + last + 1); // a column has two pixels
+  const profile = Array.from({ length: ink.width }, (_, x) => {
+    let total = 0;
+    for (let y = 0; y < ink.height; y++) total += ink.data[y * ink.width + x];
+    return total;
+  });
+  const borders = [0];
+  for (let n = 1; n < middles.length; n++) {
+    const between = profile.slice(middles[n - 1], middles[n] + 1);
+    const least = Math.min(...between) + 1e-6;
+    const places = between.map((_, x) => x).filter((x) => between[x] <= least);
+    borders.push(middles[n - 1] + places[places.length >> 1]);
+  }
+  borders.push(ink.width);
+  return middles.map((_, n) => inkBox(ink, borders[n], borders[n + 1]));
+}
+
+/** Return the box around the ink between two columns. */
+function inkBox({ width, height, data }, left, right) {
+  const [columns, rows] = [[], []];
+  for (let y = 0; y < height; y++) {
+    for (let x = left; x < right; x++) {
+      if (data[y * width + x] > INKED) {
+        columns.push(x);
+        rows.push(y);
+      }
+    }
+  }
+  if (!rows.length) return [left, 0, right, height];
+  return [Math.min(...columns), Math.min(...rows), Math.max(...columns) + 1, Math.max(...rows) + 1];
+}
