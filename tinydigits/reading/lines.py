@@ -38,7 +38,7 @@ DRIFT = 0.35  # of a digit's size: how far the next may stand above or below ...
 SLOPE = 0.3  # ... and of the distance between the two
 ALIKE = 0.45  # least ratio of two sizes in a line
 LEVEL = 1.0  # degrees: a line turned less is seen as it is
-LOOKS = 3  # at a line, at most: each shows it better than the one before
+LOOKS = 8  # at a line, at most: each may show a digit more of it than the one before
 SETTLED = 0.4  # of a digit's size: a line that changes less is seen well enough
 
 SIZE = 22  # pixels of digits in a strip
@@ -92,7 +92,7 @@ def strips_of(picture: Image.Image, finder: Finder) -> list[Strip]:
     survey = _survey(picture, finder)
     turn = _common_turn(survey.digits)
     left = list(survey.digits)
-    found: list[tuple[float, Strip]] = []
+    found: list[tuple[Line, list[Digit], Look]] = []
     while left:
         group = max(_groups(left, turn), key=len)
         line, seen = _completed(picture, _line(group, survey, turn), finder)
@@ -102,9 +102,21 @@ def strips_of(picture: Image.Image, finder: Finder) -> list[Strip]:
             if not any(each is member for member in group) and not _covers(line, survey, each)
         ]
         digits = _in_band(line, seen)
-        if digits:
-            found.append((_levelled(line.middle, turn)[1], strip_of(seen, digits)))
-    return [strip for _, strip in sorted(found, key=lambda each: each[0])]
+        same = [each for each in found if _is_same(line, each[0])]
+        if len(digits) > max((len(others) for _, others, _ in same), default=0):
+            found = [each for each in found if not any(each is other for other in same)]
+            found.append((line, digits, seen))
+    found.sort(key=lambda each: _levelled(each[0].middle, turn)[1])
+    return [strip_of(seen, digits) for _, digits, seen in found]
+
+
+def _is_same(line: Line, other: Line) -> bool:
+    """Return whether two lines lie on each other, by more than half of the shorter one."""
+    off = line.middle[0] - other.middle[0], line.middle[1] - other.middle[1]
+    across, down = _levelled(off, other.turn)
+    common = (line.length + other.length) / 2 - abs(across)
+    is_beside = abs(down) < BAND * max(line.size, other.size)
+    return is_beside and common > min(line.length, other.length) / 2
 
 
 def _completed(picture: Image.Image, line: Line, finder: Finder) -> tuple[Line, Look]:

@@ -10,7 +10,7 @@ const DRIFT = 0.35; // of a digit's size: how far the next may stand above or be
 const SLOPE = 0.3; // ... and of the distance between the two
 const ALIKE = 0.45; // least ratio of two sizes in a line
 const LEVEL = 1; // degrees: a line turned less is seen as it is
-const LINE_LOOKS = 3; // at a line, at most
+const LINE_LOOKS = 8; // at a line, at most
 const LINE_SETTLED = 0.4; // of a digit's size: a line that changes less is seen well enough
 
 const SIZE = 22; // pixels of digits in a strip
@@ -20,7 +20,7 @@ const EDGE = 4; // pixels beside the first and last digit
 function stripsOf(picture, finder) {
   const survey = pageSurvey(picture, finder);
   const turn = commonTurn(survey.digits);
-  const found = [];
+  let found = [];
   let left = survey.digits;
   while (left.length) {
     const groups = groupsOf(left, turn);
@@ -28,9 +28,22 @@ function stripsOf(picture, finder) {
     const [line, seen] = completed(picture, lineOf(group, survey, turn), finder);
     left = left.filter((digit) => !group.includes(digit) && !covers(line, survey, digit));
     const digits = inBand(line, seen);
-    if (digits.length) found.push([levelled(line.middle, turn).y, stripOf(seen, digits)]);
+    const same = found.filter((each) => isSameLine(line, each.line));
+    if (same.some((each) => each.digits.length >= digits.length) || !digits.length) continue;
+    found = [...found.filter((each) => !same.includes(each)), { line, digits, seen }];
   }
-  return found.sort((one, two) => one[0] - two[0]).map(([, strip]) => strip);
+  const height = ({ line }) => levelled(line.middle, turn).y;
+  found.sort((one, two) => height(one) - height(two));
+  return found.map(({ seen, digits }) => stripOf(seen, digits));
+}
+
+/** Return whether two lines lie on each other, by more than half of the shorter one. */
+function isSameLine(line, other) {
+  const off = { x: line.middle.x - other.middle.x, y: line.middle.y - other.middle.y };
+  const { x, y } = levelled(off, other.turn);
+  const common = (line.length + other.length) / 2 - Math.abs(x);
+  const isBeside = Math.abs(y) < BAND * Math.max(line.size, other.size);
+  return isBeside && common > Math.min(line.length, other.length) / 2;
 }
 
 /** Return a line, and its view, that begins and ends where its digits do. */
