@@ -166,13 +166,19 @@ def _in_view(line: Line, seen: Look) -> tuple[float, float]:
 
 
 def _survey(picture: Image.Image, finder: Finder) -> Look:
+    """Return the survey in which most digits are found, until they are legible and no more come."""
     whole = (0, 0, *picture.size)
-    for longest in SURVEYS:
-        survey = look(picture, whole, longest, finder)
-        sizes = [digit.size for digit in survey.digits]
-        if (sizes and np.median(sizes) >= LEGIBLE) or longest > 2 * max(picture.size):
+    best = look(picture, whole, SURVEYS[0], finder)
+    for longest in SURVEYS[1:]:
+        if longest > 4 * max(picture.size):
             break
-    return survey
+        survey = look(picture, whole, longest, finder)
+        sizes = [digit.size for digit in best.digits]
+        if len(survey.digits) > len(best.digits):
+            best = survey
+        elif sizes and np.median(sizes) >= LEGIBLE:
+            break
+    return best
 
 
 def _common_turn(digits: Sequence[Digit]) -> float:

@@ -81,15 +81,18 @@ function inBand({ middle, size }, seen) {
   );
 }
 
+/** Return the survey in which most digits are found, until they are legible and no more come. */
 function pageSurvey(picture, finder) {
-  let survey;
-  for (const longest of PAGE_SURVEYS) {
-    survey = look(picture, [0, 0, picture.width, picture.height], longest, finder);
-    const sizes = survey.digits.map(({ size }) => size);
-    if (sizes.length && median(sizes) >= LEGIBLE) break;
-    if (longest > 2 * Math.max(picture.width, picture.height)) break;
+  const seenAt = (longest) => look(picture, [0, 0, picture.width, picture.height], longest, finder);
+  let best = seenAt(PAGE_SURVEYS[0]);
+  for (const longest of PAGE_SURVEYS.slice(1)) {
+    if (longest > 4 * Math.max(picture.width, picture.height)) break;
+    const survey = seenAt(longest);
+    const sizes = best.digits.map(({ size }) => size);
+    if (survey.digits.length > best.digits.length) best = survey;
+    else if (sizes.length && median(sizes) >= LEGIBLE) break;
   }
-  return survey;
+  return best;
 }
 
 /** Return how far most digits' ink is turned, in degrees; 0 if hardly. */
