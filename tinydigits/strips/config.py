@@ -9,6 +9,6 @@ from tinydigits.train.drawn_config import DrawnConfig
 class StripConfig(DrawnConfig):
     """Everything that the trained strip net depends on, beside MNIST's digits and the finder."""
 
-    steps: int = 14_000
+    steps: int = 24_000
     muon_lr: float = 0.01
     lr: float = 3e-3

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import replace
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +25,7 @@ from tinydigits.reading.finding import Floats, look_at
 from tinydigits.reading.image import grey
 from tinydigits.reading.lines import HEIGHT, SIZE, digits_near, strip_of
 from tinydigits.scenes import drawing, scene, writing
-from tinydigits.scenes.drawing import Line, Projection
+from tinydigits.scenes.drawing import Line, Points, Projection
 from tinydigits.scenes.settings import anything
 from tinydigits.scenes.writing import Mark, Source
 from tinydigits.seeds import derive
@@ -142,8 +142,26 @@ def _drawn(digits: Source, rng: np.random.Generator) -> Row:
         cover = drawing.lines(shape, [Line(line, max(1.0, pen * rng.uniform(0.4, 1)))], at)
         kept = ndimage.gaussian_filter(rng.standard_normal(shape), (0.1, 4))
         ink = np.maximum(ink, cover * (kept > rng.uniform(-0.3, 0.25)) * rng.uniform(0.4, 1))
+    if rng.random() < 0.15:
+        walls = [Line(wall, max(1.0, pen * rng.uniform(0.4, 1))) for wall in _walls(marks, rng)]
+        ink = np.maximum(ink, drawing.lines(shape, walls, at) * rng.uniform(0.5, 1))
     labels = tuple(mark.label for mark in marks if mark.label is not None)
     return Row(np.rint(255 * _spoiled(ink, rng)).astype(np.uint8), labels)
+
+
+def _walls(marks: list[Mark], rng: np.random.Generator) -> Iterator[Points]:
+    """Yield sides of a frame around the marks, or of cells for each; all are higher than digits."""
+    places = [marks[0].low[0] - rng.uniform(2, 10), marks[-1].high[0] + rng.uniform(2, 10)]
+    if rng.random() < 0.3:
+        places += [(one.high[0] + other.low[0]) / 2 for one, other in pairwise(marks)]
+    low, high = writing.bounds(marks)
+    shake = rng.choice((0.0, 0.5, 1.0))
+    for x in places:
+        if rng.random() < 0.8:
+            ends = low[1] - rng.uniform(2, 8), high[1] + rng.uniform(2, 8)
+            y = np.linspace(*ends, 10)
+            lean = rng.normal(0, 0.04) * (y - y.mean())
+            yield np.stack((x + lean + shake * rng.standard_normal(10), y), axis=1)
 
 
 def _spoiled(ink: Floats, rng: np.random.Generator) -> Floats:
