@@ -41,6 +41,10 @@ LEVEL = 1.0  # degrees: a line turned less is seen as it is
 LOOKS = 8  # at a line, at most: each may show a digit more of it than the one before
 SETTLED = 0.4  # of a digit's size: a line that changes less is seen well enough
 
+SAME = 0.5  # of a digit's size: two that are closer are one
+TRACE = 0.2  # as likely is ink that the strip net sees, though the finder makes no digit of it
+BESIDE = 1.0  # of a digit's size: how far beside the first and last digit such ink is looked for
+
 SIZE = 22  # pixels of digits in a strip
 EDGE = 4  # pixels beside the first and last digit
 
@@ -87,12 +91,19 @@ class Strip(NamedTuple):
         )
 
 
+class _Found(NamedTuple):
+    line: Line
+    digits: list[Digit]
+    """Of the view, in the line."""
+    seen: Look
+
+
 def strips_of(picture: Image.Image, finder: Finder) -> list[Strip]:
     """Return the lines of digits in a grey picture as strips, from top to bottom."""
     survey = _survey(picture, finder)
     turn = _common_turn(survey.digits)
     left = list(survey.digits)
-    found: list[tuple[Line, list[Digit], Look]] = []
+    found: list[_Found] = []
     while left:
         group = max(_groups(left, turn), key=len)
         line, seen = _completed(picture, _line(group, survey, turn), finder)
@@ -101,22 +112,26 @@ def strips_of(picture: Image.Image, finder: Finder) -> list[Strip]:
             for each in left
             if not any(each is member for member in group) and not _covers(line, survey, each)
         ]
-        digits = _in_band(line, seen)
-        same = [each for each in found if _is_same(line, each[0])]
-        if len(digits) > max((len(others) for _, others, _ in same), default=0):
+        new = _Found(line, _in_band(line, seen), seen)
+        if not new.digits:
+            continue
+        same = [each for each in found if _is_same(new, each)]
+        if len(new.digits) > max((len(each.digits) for each in same), default=0):
             found = [each for each in found if not any(each is other for other in same)]
-            found.append((line, digits, seen))
-    found.sort(key=lambda each: _levelled(each[0].middle, turn)[1])
-    return [strip_of(seen, digits) for _, digits, seen in found]
+            found.append(new)
+    found.sort(key=lambda each: _levelled(each.line.middle, turn)[1])
+    return [strip_of(each.seen, each.digits) for each in found]
 
 
-def _is_same(line: Line, other: Line) -> bool:
-    """Return whether two lines lie on each other, by more than half of the shorter one."""
-    off = line.middle[0] - other.middle[0], line.middle[1] - other.middle[1]
-    across, down = _levelled(off, other.turn)
-    common = (line.length + other.length) / 2 - abs(across)
-    is_beside = abs(down) < BAND * max(line.size, other.size)
-    return is_beside and common > min(line.length, other.length) / 2
+def _is_same(one: _Found, other: _Found) -> bool:
+    """Return whether more than half of the digits of the shorter line are those of the other."""
+    (places, least), (others, size) = (
+        (np.array([_in_picture(_middle(each), found.seen) for each in found.digits]), found.line.size)
+        for found in (one, other)
+    )
+    apart = np.hypot(*(places[:, None] - others[None]).transpose(2, 0, 1))
+    common = (apart < SAME * max(least, size)).any(axis=1 if len(places) <= len(others) else 0)
+    return bool(common.sum() > len(common) / 2)
 
 
 def _completed(picture: Image.Image, line: Line, finder: Finder) -> tuple[Line, Look]:
@@ -261,18 +276,39 @@ def _in_picture(point: tuple[float, float], seen: Look) -> tuple[float, float]:
 
 
 def strip_of(seen: Look, digits: Sequence[Digit]) -> Strip:
-    """Return the ink of digits in a level view."""
-    size = float(
-        np.median([max(each.box[2] - each.box[0], each.box[3] - each.box[1]) for each in digits])
-    )
-    own = seen.ink * np.logical_or.reduce([each.mask for each in digits])
+    """Return the ink of a level view in the line in which digits stand.
+
+    Ink too faint for a digit of its own is seen too: a thin 1 may be no more.
+    """
+    boxes = np.array([each.box for each in digits])
+    size = float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
+    middle = float(np.median(boxes[:, [1, 3]].mean(axis=1)))
+    upper, height = middle - STRIP / SIZE * size / 2, STRIP / SIZE * size
+    own = _ink_of_line(seen, digits, (upper, upper + height))
+    left, right = _ends(own, float(boxes[:, 0].min()), float(boxes[:, 2].max()), BESIDE * size)
     ink = measured(seen.view, own, seen.ink, size).ink
     scale = SIZE / size
-    left = min(each.box[0] for each in digits) - EDGE / scale
-    right = max(each.box[2] for each in digits) + EDGE / scale
-    middle = float(np.median([(each.box[1] + each.box[3]) / 2 for each in digits]))
-    upper = middle - STRIP / scale / 2
-    return Strip(_cut(ink, (left, upper, right, upper + STRIP / scale)), seen, (left, upper), scale)
+    left, right = left - EDGE / scale, right + EDGE / scale
+    return Strip(_cut(ink, (left, upper, right, upper + height)), seen, (left, upper), scale)
+
+
+def _ink_of_line(seen: Look, digits: Sequence[Digit], rows: tuple[float, float]) -> Floats:
+    """Return a view's ink within rows, and that of the digits, without other digits'."""
+    own = np.logical_or.reduce([each.mask for each in digits])
+    others = [each.mask for each in seen.digits if not any(each is digit for digit in digits)]
+    band = np.zeros_like(own)
+    band[max(0, round(rows[0])) : max(0, round(rows[1]))] = True
+    ink: Floats = seen.ink * (own | (band & ~np.logical_or.reduce(others, axis=0)))
+    return ink
+
+
+def _ends(ink: Floats, left: float, right: float, beside: float) -> tuple[float, float]:
+    """Return where a line's ink begins and ends, at most ``beside`` pixels further than digits."""
+    columns = np.nonzero(ink.max(axis=0) > TRACE)[0]
+    near = columns[(columns >= left - beside) & (columns < right + beside)]
+    if not len(near):
+        return left, right
+    return min(left, float(near[0])), max(right, float(near[-1] + 1))
 
 
 def _level_view(picture: Image.Image, line: Line, finder: Finder) -> Look:

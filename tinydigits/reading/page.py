@@ -90,7 +90,7 @@ def page_of(image: Image.Image, finder: Finder, reader: Reader) -> Page:
 
 
 def _line(strip: Strip, reading: Reading) -> ReadLine:
-    boxes = (strip.place(box) for box in _boxes(strip.ink, reading))
+    boxes = [strip.place(box) for box in _boxes(strip.ink, reading)] if reading.digits else []
     told = zip(reading.digits, reading.certainties, boxes, strict=True)
     return ReadLine(tuple(ReadDigit(*each) for each in told), reading.probability)
 
