@@ -19,7 +19,9 @@ Floats = npt.NDArray[np.floating]
 Places = npt.NDArray[np.integer]
 
 BEAM = 10  # beginnings of a text that are kept
-UNLIKELY = math.log(1e-5)  # a digit with less in a column begins nothing there
+UNLIKELY = math.log(
+    1e-5
+)  # a digit with less in a column, or a text with less than the best, is out
 NEVER = -1e30  # logarithm of a probability of 0, which sums without warnings
 
 
@@ -38,10 +40,8 @@ class Reading(NamedTuple):
 def decode(logarithms: Floats) -> Reading:
     """Return the most likely reading of columns' log-probabilities (T, CLASSES + 1)."""
     digits = _likeliest(logarithms)
-    probability = float(np.exp(_likelihoods(logarithms, [digits])[0]))
-    return Reading(
-        digits, probability, _certainties(logarithms, digits), _columns(logarithms, digits)
-    )
+    probability, certainties = _probabilities(logarithms, digits)
+    return Reading(digits, probability, certainties, _columns(logarithms, digits))
 
 
 def _likeliest(logarithms: Floats) -> tuple[int, ...]:
@@ -64,7 +64,8 @@ def _likeliest(logarithms: Floats) -> tuple[int, ...]:
                 blank, same = longer[(*text, digit)]
                 longer[(*text, digit)] = blank, _sum(same, before + chances[digit])
         best = sorted(longer.items(), key=lambda each: -_sum(*each[1]))[:BEAM]
-        beam = dict(best)
+        least = _sum(*best[0][1]) + UNLIKELY
+        beam = dict(each for each in best if _sum(*each[1]) > least)
     return max(beam, key=lambda text: _sum(*beam[text]))
 
 
@@ -78,37 +79,35 @@ def _likelihoods(logarithms: Floats, texts: Sequence[Sequence[int]] | Places) ->
     """Return the log-probability of each text, all of the same length."""
     states = np.full((len(texts), 2 * len(texts[0]) + 1), BLANK)
     states[:, 1::2] = texts
-    alpha = np.full(states.shape, NEVER)
-    alpha[:, 0] = 0.0
+    # Two states before the first, which nothing reaches, so that each state has two before it.
+    padded = np.full((len(states), states.shape[1] + 2), NEVER)
+    padded[:, 2] = 0.0
+    before_first, before, alpha = padded[:, :-2], padded[:, 1:-1], padded[:, 2:]
     # A digit may follow another without a blank between, unless it is the same.
-    may_skip = np.zeros(states.shape, np.bool_)
-    may_skip[:, 3::2] = states[:, 3::2] != states[:, 1:-2:2]
+    barred = np.full(states.shape, NEVER)
+    barred[:, 3::2][states[:, 3::2] != states[:, 1:-2:2]] = 0.0
     for column in logarithms:
-        before = np.pad(alpha, ((0, 0), (1, 0)), constant_values=NEVER)[:, :-1]
-        skipped = np.pad(alpha, ((0, 0), (2, 0)), constant_values=NEVER)[:, :-2]
-        reached = np.logaddexp(alpha, before)
-        reached = np.where(may_skip, np.logaddexp(reached, skipped), reached)
-        alpha = reached + column[states]
-    ends = (
-        alpha[:, -2:]
-        if states.shape[1] > 1
-        else np.pad(alpha, ((0, 0), (1, 0)), constant_values=NEVER)
-    )
+        reached = np.logaddexp(np.logaddexp(alpha, before), before_first + barred)
+        alpha[:] = reached + column[states]
+    ends = padded[:, -2:]
     likelihoods: Floats = np.logaddexp(ends[:, 0], ends[:, 1])
     return likelihoods
 
 
-def _certainties(logarithms: Floats, digits: tuple[int, ...]) -> tuple[float, ...]:
-    """Return how likely each digit is, among all digits in its place."""
-    if not digits:
-        return ()
-    texts = np.repeat([digits], len(digits) * CLASSES, axis=0)
-    places = np.repeat(np.arange(len(digits)), CLASSES)
-    texts[np.arange(len(texts)), places] = np.tile(np.arange(CLASSES), len(digits))
-    likelihoods = _likelihoods(logarithms, texts).reshape(len(digits), CLASSES)
-    shares = np.exp(likelihoods - likelihoods.max(axis=1, keepdims=True))
-    shares /= shares.sum(axis=1, keepdims=True)
-    return tuple(shares[np.arange(len(digits)), digits].tolist())
+def _probabilities(logarithms: Floats, digits: tuple[int, ...]) -> tuple[float, tuple[float, ...]]:
+    """Return how likely a text is, and how likely each digit is among all digits in its place."""
+    likely = np.nonzero(logarithms[:, :CLASSES].max(axis=0) > UNLIKELY)[0]
+    # The text itself comes first, then those with another digit in one place.
+    others = [
+        (*digits[:place], other, *digits[place + 1 :])
+        for place, digit in enumerate(digits)
+        for other in likely.tolist()
+        if other != digit
+    ]
+    own, *rest = _likelihoods(logarithms, [digits, *others])
+    places = np.repeat(np.arange(len(digits)), [sum(likely != digit) for digit in digits])
+    ratios = np.bincount(places, np.exp(np.array(rest) - own), len(digits))
+    return math.exp(own), tuple((1 / (1 + ratios)).tolist())
 
 
 def _columns(logarithms: Floats, digits: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

@@ -125,12 +125,14 @@ def strips_of(picture: Image.Image, finder: Finder) -> list[Strip]:
 
 def _is_same(one: _Found, other: _Found) -> bool:
     """Return whether more than half of the digits of the shorter line are those of the other."""
-    (places, least), (others, size) = (
-        (np.array([_in_picture(_middle(each), found.seen) for each in found.digits]), found.line.size)
+    places, others = (
+        np.array([_in_picture(_middle(digit), found.seen) for digit in found.digits])
         for found in (one, other)
     )
     apart = np.hypot(*(places[:, None] - others[None]).transpose(2, 0, 1))
-    common = (apart < SAME * max(least, size)).any(axis=1 if len(places) <= len(others) else 0)
+    common = (apart < SAME * max(one.line.size, other.line.size)).any(
+        axis=1 if len(places) <= len(others) else 0
+    )
     return bool(common.sum() > len(common) / 2)
 
 
