@@ -1,6 +1,7 @@
-"""Take the pictures of the drawing page and the API: page.png, demo.gif and api.png.
+"""Take the pictures of the guide: page.png, demo.gif, api.png, note.jpg and note-read.png.
 
-A real Chromium draws digits on the exported page, and tries the API of a running server.
+A real Chromium draws digits on the exported page, and tries the API of a running server. The note
+with numbers is drawn as scenes are.
 
     python docs/pictures.py --out docs
 """
@@ -12,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
@@ -24,6 +26,11 @@ from tinydigits.export import html, parity
 from tinydigits.export.folded import fold
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.net.trained import load
+from tinydigits.reading.reading import read
+from tinydigits.reading.read_command import marked_copy
+from tinydigits.scenes import scene, setting, settings, writing
+from tinydigits.scenes.glyphs import from_shapes
+from tinydigits.scenes.writing import Mark
 
 WINDOW = ViewportSize(width=800, height=620)
 TALL_WINDOW = ViewportSize(width=1000, height=1150)
@@ -32,6 +39,10 @@ POINTS = 4  # of a stroke per frame
 FRAME, HOLD = 60, 1500  # milliseconds
 SETTLED = 500  # milliseconds until the bars stand still
 COLOURS = 48  # in the GIF's palette
+NOTE_SEED = 3
+NOTE_DIGITS = (5, 3, 6)  # in each line of the note
+NOTE_SIZE = 58.0  # pixels of a digit on it
+NOTE_SHAPE = (480, 640)  # height and width of the picture
 
 
 def drawing_page(browser: Browser, out: Path) -> None:
@@ -97,6 +108,28 @@ def documentation(browser: Browser, out: Path) -> None:
         page.screenshot(path=out / "api.png", animations="disabled")
 
 
+def note(out: Path) -> None:
+    """Write note.jpg, a photographed note with numbers, and note-read.png, what is read of it."""
+    rng, source = np.random.default_rng(NOTE_SEED), from_shapes()
+    marks: list[Mark] = []
+    for number, count in enumerate(NOTE_DIGITS):
+        written = [
+            writing.digit(source, NOTE_SIZE * rng.uniform(0.9, 1.1), rng) for _ in range(count)
+        ]
+        gaps = (NOTE_SIZE * rng.uniform(0.08, 0.3, count - 1)).tolist()
+        line = writing.row(written, gaps, (0.04 * NOTE_SIZE * rng.standard_normal(count)).tolist())
+        left = writing.bounds(line)[0][0]
+        by = np.array((-2 * NOTE_SIZE - left, 1.5 * NOTE_SIZE * (number - 1)))
+        marks += [mark.moved(by) for mark in line]
+    parts = (settings.writing, settings.note, settings.slightly, settings.desk, settings.ruled)
+    height, width = NOTE_SHAPE
+    centre = (width / 2, height / 2)
+    drawn = scene(marks, setting(parts, rng), NOTE_SHAPE, NOTE_SIZE, centre, rng, source)
+    Image.fromarray(drawn.picture).save(out / "note.jpg", quality=90)
+    page = read(out / "note.jpg")
+    marked_copy(str(out / "note.jpg"), page).save(out / "note-read.png")
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,6 +137,7 @@ def main() -> None:
     options = parser.parse_args()
 
     options.out.mkdir(parents=True, exist_ok=True)
+    note(options.out)
     with sync_playwright() as playwright:
         # Containers run as root, where Chromium's sandbox does not.
         browser = playwright.chromium.launch(
@@ -112,7 +146,7 @@ def main() -> None:
         drawing_page(browser, options.out)
         documentation(browser, options.out)
         browser.close()
-    for name in ("page.png", "demo.gif", "api.png"):
+    for name in ("page.png", "demo.gif", "api.png", "note.jpg", "note-read.png"):
         print(f"wrote {options.out / name}")
 
 

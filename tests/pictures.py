@@ -144,3 +144,21 @@ def photo(
 def as_image(brightness: npt.NDArray[np.float64]) -> Image.Image:
     """Return brightness 0 to 1 as a grey picture."""
     return Image.fromarray(np.rint(255 * brightness.clip(0, 1)).astype(np.uint8))
+
+
+def row(text: str, *, size: tuple[int, int] | None = None, top: int = 30) -> Image.Image:
+    """Return digits, 64 pixels high, beside each other on white paper with room around."""
+    size = size or (60 * len(text) + 60, 124)
+    digits = [
+        drawn(int(digit), size=size, box=(40 + 60 * number, top, 40, 64), pen=7)
+        for number, digit in enumerate(text)
+    ]
+    return Image.fromarray(np.min([np.asarray(each) for each in digits], axis=0))
+
+
+def page(*lines: str) -> Image.Image:
+    """Return rows of digits below each other, each 124 pixels high."""
+    image = Image.new("L", (60 * max(map(len, lines)) + 60, 124 * len(lines)), 255)
+    for number, line in enumerate(lines):
+        image.paste(row(line), (0, 124 * number))
+    return image

@@ -39,11 +39,11 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     [
         (
             "",
-            "Expected one of {train, train-finder, predict, evaluate, study, compare, expor",
+            "Expected one of {train, train-finder, train-strip, predict, read, evaluate, study, co",
         ),
         (
             "tarin",
-            "Unrecognized options: tarin; Available subcommands: train, train-finder, predict",
+            "Unrecognized options: tarin; Available subcommands: train, train-finder, train-strip",
         ),
         ("train --epohs 3", "Unrecognized options: --epohs, 3; Perhaps you meant: --epochs"),
         ("train 3", "Unrecognized options: 3; For full helptext, run tinydigits"),
@@ -52,9 +52,9 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("export html people x --int8", "options: --int8; For full helptext, run tinydigits exp"),
         (
             "export --int8",
-            "Available subcommands: onnx, c, html, safetensors, finder; For full help",
+            "Available subcommands: onnx, c, html, safetensors, finder, strip; For full",
         ),
-        ("--epochs 3", "Available subcommands: train, train-finder, predict, evaluate, study, co"),
+        ("--epochs 3", "Available subcommands: train, train-finder, train-strip, predict, read,"),
         ("train --epochs", "Missing value for argument '--epochs'"),
         ("train --epochs three", "invalid literal for int() with base 10: 'three'"),
         ("train --data cifar", "invalid choice 'cifar' for argument '--data'"),
@@ -76,6 +76,10 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
             "--hands is 0, but must be above 0 to draw from pad.dat: --hands 40000, for example",
         ),
         ("train --data synthetic --hands 5 --strokes pad.dat", "cannot read pad.dat: No such file"),
+        ("train-finder --overlap 0", "--overlap is 0.0, but must be above 0"),
+        ("train-finder", "put the four MNIST files into data, or name their folder"),
+        ("train-strip --steps 0", "--steps is 0, but must be at least 1"),
+        ("train-strip", "put the four MNIST files into data, or name their folder"),
         ("train --data mnist", "put the four MNIST files into data, or name their folder"),
         ("train --data synthetic --val 100 --resume", "there is no checkpoints/last.pth"),
         ("train --dry-run --resume", "leave out one of the two"),
@@ -204,7 +208,18 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     [["--help"]]
     + [
         [each, "--help"]
-        for each in ("train", "predict", "evaluate", "study", "compare", "serve", "verify")
+        for each in (
+            "train",
+            "train-finder",
+            "train-strip",
+            "predict",
+            "read",
+            "evaluate",
+            "study",
+            "compare",
+            "serve",
+            "verify",
+        )
     ],
 )
 def test_help_exits_with_0_and_explains_on_standard_output(

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,7 +23,10 @@ from tinydigits.terminal import plain_where_needed
 from tinydigits.workers import Pool
 
 STUDIES = [f"{ROOT}/records/2026-11-26-{name}" for name in ("classic", "fast")]
-NAMES = [each.__name__.lower() for each in get_args(Command)]
+NAMES = [
+    re.sub("(?<=.)(?=[A-Z])", "-", each.__name__).lower()  # TrainFinder is train-finder
+    for each in get_args(Command)
+]
 FORMS = [each.__name__.lower() for each in get_args(Export.__annotations__["form"].__origin__)]
 COMMANDS = [
     "--help",
@@ -35,6 +39,10 @@ COMMANDS = [
     "predict pictures",
     "predict pictures/8–7.png --json",
     "predict pictures/中.png",
+    "read pictures",
+    "read pictures/8–7.png --json",
+    "read pictures/8–7.png --csv",
+    "read pictures/中.png",
     "evaluate pictures",
     "study --data synthetic --epochs 1 --val 100 --seeds 0 --out study",
     f"compare {' '.join(STUDIES)}",

@@ -167,6 +167,8 @@ class Read:
     def __post_init__(self) -> None:
         if self.json and self.csv:
             raise InputError("--json and --csv cannot be given together: leave out one of the two")
+        if not 0 <= self.doubt <= 1:
+            raise InputError(f"--doubt is {self.doubt}, but must be from 0 to 1")
         if self.workers is not None and self.workers < 1:
             raise InputError(f"--workers is {self.workers}, but must be at least 1")
         if self.workers is not None and self.dask is not None:
@@ -187,14 +189,17 @@ class Read:
 
 @dataclass(frozen=True)
 class Evaluate(_OnMnist):
-    """Measure a net's accuracy, with a confidence interval, confusion matrix and calibration."""
+    """Measure a net's accuracy, with a confidence interval, confusion matrix and calibration.
+
+    A CSV file lists pictures of whole numbers: columns file, text and optionally kind.
+    """
 
     digits: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """IDX images and labels, or a folder with subfolders 0 to 9; by default MNIST's test digits."""
+    """IDX images and labels, a folder with subfolders 0 to 9, or a CSV; by default MNIST's test."""
     model: Model = DEFAULT
     json: Json = False
     plots: Path | None = None
-    """Folder for confusion.png, mistakes.png and reliability.png."""
+    """Folder for confusion.png, mistakes.png, reliability.png; with a CSV, for each mistake."""
     corruptions: Damage = False
     invert: bool = False
     """Invert IDX images that are black on white."""
@@ -342,10 +347,23 @@ class Finder:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Write a folder with the strip net, which reads lines of digits: ONNX, JSON, model card."""
+
+    out: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="OUT")]
+    """Folder to write."""
+
+    def run(self) -> None:
+        from tinydigits.export.command import to_strip
+
+        to_strip(self.out)
+
+
+@dataclass(frozen=True)
 class Export:
     """Export a trained net to another format and check the export against the net."""
 
-    form: Annotated[Onnx | C | Html | Safetensors | Finder, tyro.conf.arg(name="")]
+    form: Annotated[Onnx | C | Html | Safetensors | Finder | Strip, tyro.conf.arg(name="")]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import re
 import signal
 import socket
 import threading
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -113,10 +114,10 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[Pool]:
+def cluster(address: str, go_on: str = GO_ON) -> Iterator[Pool]:
     """Yield the workers of the Dask scheduler at ``address``, such as tcp://127.0.0.1:8786.
 
-    If a worker dies, another takes over its call.
+    If a worker dies, another takes over its call. ``go_on`` tells the user how to, if all is lost.
 
     Raises:
         InputError: Dask is not installed, the scheduler does not answer or disappears, it has no
@@ -127,14 +128,18 @@ def cluster(address: str) -> Iterator[Pool]:
     _greeted(address)
     # A lost connection is reported in one line below.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
-    with Client(address, timeout=TIMEOUT, set_as_default=False) as client:
+    with (
+        warnings.catch_warnings(),
+        Client(address, timeout=TIMEOUT, set_as_default=False) as client,
+    ):
+        warnings.filterwarnings("ignore", "Sending large graph")  # of Dask, about large pictures
         workers = _workers(client, address)
         try:
-            # Not pure: a seed submitted again must run again.
+            # Not pure: what is submitted again must run again.
             yield Pool(client.get_executor(pure=False), workers)
         except (CancelledError, KilledWorker) as error:
             raise InputError(
-                f"the Dask cluster at {address} lost its scheduler or too many workers: {GO_ON}"
+                f"the Dask cluster at {address} lost its scheduler or too many workers: {go_on}"
             ) from error
 
 

@@ -187,7 +187,10 @@ def static() -> Image.Image:
         (lambda: encoded(Image.new("1", (20_000, 5_000))), "too large: expected at most 89"),
         (lambda: encoded(Image.new("L", (90, 90), 255)), "the picture is blank"),
         (lambda: encoded(static()), "no handwritten digit was found"),
-        (lambda: encoded(side_by_side(4, 2, 40)), "there is more than one digit"),
+        (
+            lambda: encoded(side_by_side(4, 2, 40)),
+            "there is more than one digit: crop the picture to one, or type tinydigits read wrong",
+        ),
     ],
 )
 def test_wrong_pictures_get_one_line(

@@ -103,7 +103,7 @@ def test_a_form_is_answered_file_by_file_with_what_is_wrong(client: TestClient) 
     assert (found["four"]["digit"], found["nine"]["digit"]) == (4, 9)
     for file, reason in {
         "empty": "the picture is blank",
-        "pair": "more than one digit",
+        "pair": "more than one digit: crop the picture to one, or post it to /read",
         "notes": "not a picture",
         "half": "damaged",
         "nothing": "not a picture",
@@ -172,10 +172,11 @@ WRONG: dict[str, tuple[dict[str, Any], int, str]] = {
 }
 
 
+@pytest.mark.parametrize("path", ["/predict", "/read"])
 @pytest.mark.parametrize("name", WRONG)
-def test_wrong_inputs_get_one_line(client: TestClient, name: str) -> None:
+def test_wrong_inputs_get_one_line(client: TestClient, path: str, name: str) -> None:
     request, status, words = WRONG[name]
-    answer = client.post("/predict", **request)
+    answer = client.post(path, **request)
     assert answer.status_code == status
     assert words in error_of(answer)
     assert len(answer.content) < 300
@@ -299,7 +300,7 @@ def test_head_is_answered_as_get_without_the_body(client: TestClient, path: str)
 
 @pytest.mark.parametrize("path", sorted(api.PATHS - {"/"}))
 def test_a_slash_at_the_end_leads_to_the_path_without_it(client: TestClient, path: str) -> None:
-    answer = client.request("POST" if path == "/predict" else "GET", f"{path}/")
+    answer = client.request("POST" if path in {"/predict", "/read"} else "GET", f"{path}/")
     assert answer.history[0].status_code == 307
     # Relative: the server does not know the address before a proxy.
     assert answer.history[0].headers["location"] == f"..{path}"
@@ -359,12 +360,20 @@ def test_health_names_the_net(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "ok", "model": "people", "version": "0.1.0"}
 
 
-def test_the_documents_example_is_answered(client: TestClient) -> None:
-    operation = client.get("/openapi.json").json()["paths"]["/predict"]["post"]
+@pytest.mark.parametrize("path", ["/predict", "/read"])
+def test_the_documents_example_is_answered(client: TestClient, path: str) -> None:
+    operation = client.get("/openapi.json").json()["paths"][path]["post"]
     example = operation["requestBody"]["content"]["application/json"]["example"]
-    answer = client.post("/predict", json=example)
-    assert [each["probability"] > 0.9 for each in answer.json()["predictions"]] == [True, True]
+    told = client.post(path, json=example).json()
+    answers = told["predictions"] if path == "/predict" else [one(page) for page in told["pages"]]
+    assert [each["probability"] > 0.9 for each in answers] == [True, True]
     assert {"200", "400", "408", "413", "415", "422", "429", "503"} <= set(operation["responses"])
+
+
+def one(page: Any) -> Any:
+    """Return the only digit of a page."""
+    ((digit,),) = [line["digits"] for line in page["lines"]]
+    return digit
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -121,7 +121,7 @@ def test_the_api_keeps_what_its_schema_promises(running: Server, tmp_path: Path)
         text=True,
     )
     assert ran.returncode == 0, ran.stdout
-    assert "Tested: 3" in ran.stdout
+    assert "Tested: 4" in ran.stdout
 
 
 def test_torch_is_not_loaded_and_little_memory_is_taken(running: Server) -> None:

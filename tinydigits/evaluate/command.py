@@ -4,6 +4,7 @@ import gzip
 import json
 import sys
 import zlib
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from tinydigits.data.dataset import digits, mnist_part
 from tinydigits.data.likeness import DARK
 from tinydigits.data.mnist import DISPUTED_TEST_LABELS
 from tinydigits.errors import InputError, warn
+from tinydigits.evaluate import numbers
 from tinydigits.evaluate.assessment import (
     SUSPICIOUS,
     Answers,
@@ -33,10 +35,13 @@ from tinydigits.evaluate.metrics import Report, report
 from tinydigits.files import read_bytes, write_atomically
 from tinydigits.net.contract import CLASSES, SIDE
 from tinydigits.net.inference import infer, infer_onnx
-from tinydigits.net.shipped import ONNX
+from tinydigits.net.shipped import DEFAULT, ONNX
 from tinydigits.net.trained import load
 from tinydigits.reading import pictures
 from tinydigits.reading.command import inputs_of
+from tinydigits.reading.read_command import png, watched
+
+CSV = ".csv"
 
 
 def evaluate(
@@ -52,14 +57,20 @@ def evaluate(
 ) -> int:
     """Print a net's metrics; return 0, or 1 if pictures had to be left out.
 
-    ``paths`` is empty for MNIST's test digits, two IDX files of images and labels, or one folder of
-    pictures in sub-folders 0 to 9. ``plots`` is a folder for plots; ``damage`` adds the accuracy
-    under each kind of damage. ``invert`` and ``transpose`` change the images of IDX files first; a
-    warning names those that seem to be missing.
+    ``paths`` is empty for MNIST's test digits, two IDX files of images and labels, one folder of
+    pictures in sub-folders 0 to 9, or one CSV file of pictures of whole numbers (see
+    ``numbers.listed``), which the default nets read. ``plots`` is a folder for plots; ``damage``
+    adds the accuracy under each kind of damage. ``invert`` and ``transpose`` change the images of
+    IDX files first; a warning names those that seem to be missing.
 
     Raises:
-        InputError: the digits or the model cannot be used, or ``plots`` cannot be written.
+        InputError: the digits or the model cannot be used, ``plots`` cannot be written, or an
+            option is for other digits.
     """
+    if len(paths) == 1 and paths[0].suffix.lower() == CSV and not paths[0].is_dir():
+        given = {"model": model != DEFAULT, "corruptions": damage}
+        _check_options(given | {"invert": invert, "transpose": transpose}, paths[0])
+        return _evaluate_numbers(paths[0], as_json, plots)
     told: dict[Change, bool] = {"invert": invert, "transpose": transpose}
     changes = tuple(name for name, wanted in told.items() if wanted)
     answers, task = _answers(model), _task(paths, data_dir, changes)
@@ -100,7 +111,8 @@ def _task(paths: tuple[Path, ...], data_dir: Path, changes: tuple[Change, ...]) 
     given = " ".join(str(path) for path in paths)
     raise InputError(
         f"cannot evaluate on {given}: expected nothing for MNIST's test digits, two IDX files of "
-        "images and labels, or one folder of pictures in sub-folders 0 to 9"
+        "images and labels, one folder of pictures in sub-folders 0 to 9, or one .csv file that "
+        "lists pictures of numbers"
     )
 
 
@@ -239,3 +251,50 @@ def _draw(assessed: Assessment, folder: Path) -> list[Path]:
     for file, content in contents.items():
         write_atomically(folder / file, content)
     return [folder / file for file in contents]
+
+
+def _check_options(options: dict[str, bool], path: Path) -> None:
+    """Raise an error if an option is given that has no meaning for whole numbers."""
+    for name, is_given in options.items():
+        if is_given:
+            raise InputError(
+                f"--{name} is for single digits, but {path} lists whole numbers: leave it out"
+            )
+
+
+def _evaluate_numbers(path: Path, as_json: bool, plots: Path | None) -> int:
+    """Print how many of the numbers that a CSV file lists are read; return 1 if a row is left out.
+
+    A row that cannot be used gets a line on standard error.
+    """
+    rows = numbers.listed(path)
+    for fault in rows.faults:
+        print(f"error: {path}, {fault}", file=sys.stderr)
+    answers = list(_read_numbers(path, rows.pictures))
+    if not answers:
+        raise InputError(f"no picture is left of the {rows.total} in {path}: correct its rows")
+    tested = numbers.Assessment(path.name, tuple(answers), rows.total - len(answers))
+    print(json.dumps(numbers.figures(tested)) if as_json else numbers.table(tested))
+    if plots:
+        print(f"wrote {_draw_mistakes(tested, plots)} mistakes to {plots}", file=sys.stderr)
+    return 1 if tested.left_out else 0
+
+
+def _read_numbers(path: Path, listed: Sequence[numbers.Labelled]) -> Iterator[numbers.Answer]:
+    """Yield what is read in each picture; one that cannot be read gets a line and is skipped."""
+    with watched([each.path for each in listed]) as told:
+        for picture, page in zip(listed, told, strict=True):
+            if isinstance(page, str):
+                place = f"{path}, row {picture.row}: {picture.file}"
+                tqdm.write(f"error: {place}: {page}", file=sys.stderr)
+            else:
+                yield numbers.Answer(picture, page)
+
+
+def _draw_mistakes(tested: numbers.Assessment, folder: Path) -> int:
+    """Write a picture of each mistake, named after its row, and return how many there are."""
+    wrong = [each for each in tested.answers if not each.is_right]
+    for each in wrong:
+        name = pictures.numbered(folder, each.picture.file, each.picture.row)
+        write_atomically(name, png(numbers.mistake(each)))
+    return len(wrong)

@@ -13,3 +13,13 @@ def distance(one: str, other: str) -> int:
             changed = before[place] + (character != wanted)
             row.append(min(before[place + 1] + 1, row[-1] + 1, changed))
     return row[-1]
+
+
+def digits_right(read: str, expected: str) -> int:
+    """Return how many of the expected digits are read: their number less the edit distance.
+
+    At least 0: more wrong, missing and invented digits than there are digits count as none right.
+    Line feeds are no digits and do not count.
+    """
+    one, other = read.replace("\n", ""), expected.replace("\n", "")
+    return max(0, len(other) - distance(one, other))

@@ -20,11 +20,12 @@ from tinydigits.files import write_atomically
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.layers import Convolution
-from tinydigits.net.padded import FINDER, FINDER_ONNX
+from tinydigits.net.padded import FINDER, FINDER_ONNX, STRIP, STRIP_ONNX
 from tinydigits.net.shipped import IN_FOLDER
 from tinydigits.net.trained import Source, source_of
 
 FINDER_CARD = Path(__file__).parent / "finder.md"
+STRIP_CARD = Path(__file__).parent / "strip.md"
 CALIBRATION = 2000  # training digits that show how large the activations are
 SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # training and test digits if there is no MNIST
 
@@ -110,13 +111,29 @@ def to_finder(out: Path) -> None:
     Raises:
         InputError: ``out`` is a file or cannot be written.
     """
-    _refuse_file(out)
-    for path in (FINDER_ONNX, FINDER):
-        _write(out / path.name, path.read_bytes())
-    _write(out / "README.md", FINDER_CARD.read_bytes())
+    _copy_shipped(out, (FINDER_ONNX, FINDER), FINDER_CARD)
     with _measured("parity"):
         ink, votes = parity.of_finder(out / FINDER_ONNX.name)
         print(f"parity on drawn scenes: ink differs by at most {ink:.1g}, votes by {votes:.1g}")
+
+
+def to_strip(out: Path) -> None:
+    """Write a folder with the strip net's files and its card, and print its ONNX file's parity.
+
+    Raises:
+        InputError: ``out`` is a file or cannot be written.
+    """
+    _copy_shipped(out, (STRIP_ONNX, STRIP), STRIP_CARD)
+    with _measured("parity"):
+        most = parity.of_strip(out / STRIP_ONNX.name)
+        print(f"parity on drawn scenes: probabilities differ by at most {most:.1g}")
+
+
+def _copy_shipped(out: Path, files: tuple[Path, ...], card: Path) -> None:
+    _refuse_file(out)
+    for path in files:
+        _write(out / path.name, path.read_bytes())
+    _write(out / "README.md", card.read_bytes())
 
 
 def _refuse_file(out: Path) -> None:

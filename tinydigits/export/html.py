@@ -15,11 +15,12 @@ from string import Template
 import numpy as np
 
 from tinydigits.net.layers import Convolution
-from tinydigits.net.padded import FINDER
+from tinydigits.net.padded import FINDER, STRIP
 
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
-    "arrays", "filters", "shapes", "finder", "finding", "ink", "image", "net", "draw", "page",
+    "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
+    "lines", "decoding", "numbers", "draw", "page",
 )  # fmt: skip
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
@@ -42,6 +43,7 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
         script=script,
         net=_description(layers),
         finder=FINDER.read_text(),
+        strip=STRIP.read_text(),
         numbers=f"{sum(layer.weight.size + layer.bias.size for layer in layers):,}",
         name=html.escape(name),
     )

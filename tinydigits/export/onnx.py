@@ -17,7 +17,7 @@ from tinydigits import __version__
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.net.contract import SIDE
 from tinydigits.net.layers import Convolution, Numbers
-from tinydigits.net.padded import Padded
+from tinydigits.net.padded import Floats, Padded
 
 OPSET, IR = 16, 8
 
@@ -107,7 +107,7 @@ class Graph:
         numbers = weight.astype(np.float32), bias.astype(np.float32)
         return self.add("Conv", x, *numbers, **_convolution(weight))
 
-    def padded(self, x: str, layer: Padded, weight: Numbers | None = None) -> str:
+    def padded(self, x: str, layer: Padded, weight: Floats | None = None) -> str:
         """Add a convolution of the finder or the strip net and return its output's name."""
         height, width = layer.weight.shape[2:]
         return self.add(

@@ -23,8 +23,10 @@ from tinydigits.evaluate.metrics import Report, report
 from tinydigits.export.c import PREFIX, renamed
 from tinydigits.export.quantised import LOGIT
 from tinydigits.net.finder import finder
+from tinydigits.net.strip import reader
 from tinydigits.reading.finding import view_of
 from tinydigits.reading.image import grey
+from tinydigits.reading.lines import strips_of
 from tinydigits.scenes.glyphs import from_shapes
 from tinydigits.scenes.mixture import view
 
@@ -261,3 +263,24 @@ def of_finder(file: Path) -> tuple[float, float]:
         both = zip(exported(seen), shipped(seen), strict=True)
         most = np.maximum(most, [np.abs(one - other).max() for one, other in both])
     return float(most[0]), float(most[1])
+
+
+def of_strip(file: Path) -> float:
+    """Return how much an ONNX file's probabilities differ at most from the package's strip net.
+
+    Raises:
+        UnmeasuredError: onnxruntime is not installed.
+    """
+    if not find_spec("onnxruntime"):
+        raise UnmeasuredError("onnxruntime is not installed: pip install 'tinydigits[onnx]'")
+    from tinydigits.net import runtime
+
+    exported, shipped = runtime.reader(file), reader()
+    rng, source = np.random.default_rng(0), from_shapes()
+    most = 0.0
+    for _ in range(SCENES):
+        drawn = grey(Image.fromarray(view(source, VIEW, rng).picture))
+        for strip in strips_of(drawn, finder()):
+            both = np.exp(exported(strip.ink)), np.exp(shipped(strip.ink))
+            most = max(most, float(np.abs(both[0] - both[1]).max()))
+    return most

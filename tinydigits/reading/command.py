@@ -2,6 +2,7 @@
 
 import io
 import json
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -17,7 +18,7 @@ from tinydigits.errors import InputError
 from tinydigits.files import write_atomically
 from tinydigits.net.model import Net
 from tinydigits.net.trained import load
-from tinydigits.reading import image, pictures
+from tinydigits.reading import image, messages, pictures
 from tinydigits.reading.prediction import Prediction, answer
 
 Pixels = npt.NDArray[np.uint8]
@@ -63,7 +64,8 @@ def inputs_of(files: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
         try:
             yield file, image.to_mnist(pictures.open_picture(file))
         except InputError as error:  # noqa: PERF203 - each picture fails on its own
-            tqdm.write(f"error: {file}: {error}", file=sys.stderr)
+            told = messages.explained(error, f"type tinydigits read {shlex.quote(file)}")
+            tqdm.write(f"error: {file}: {told}", file=sys.stderr)
 
 
 def _answers(files: Sequence[str], net: Net) -> Iterator[tuple[str, Prediction]]:

@@ -52,7 +52,7 @@ def to_mnist(image: Image.Image, finder: Finder | None = None) -> npt.NDArray[np
 
 def prepared(image: Image.Image) -> Image.Image:
     """Return a picture of any mode upright, opaque and grey."""
-    return grey(_opaque(ImageOps.exif_transpose(image)))
+    return grey(opaque(ImageOps.exif_transpose(image)))
 
 
 def is_blank(picture: Image.Image) -> bool:
@@ -97,7 +97,7 @@ def _channels_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return values[:, :, 0] if values.shape[2] == 1 else values
 
 
-def _opaque(image: Image.Image) -> Image.Image:
+def opaque(image: Image.Image) -> Image.Image:
     """Return the picture as 8-bit L or RGB."""
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(np.asarray(image)))

@@ -130,10 +130,9 @@ def _is_same(one: _Found, other: _Found) -> bool:
         for found in (one, other)
     )
     apart = np.hypot(*(places[:, None] - others[None]).transpose(2, 0, 1))
-    common = (apart < SAME * max(one.line.size, other.line.size)).any(
-        axis=1 if len(places) <= len(others) else 0
-    )
-    return bool(common.sum() > len(common) / 2)
+    near = apart < SAME * max(one.line.size, other.line.size)
+    common = near.any(axis=1 if len(places) <= len(others) else 0)
+    return 2 * int(common.sum()) > len(common)
 
 
 def _completed(picture: Image.Image, line: Line, finder: Finder) -> tuple[Line, Look]:

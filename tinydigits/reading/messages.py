@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from tinydigits.errors import InputError
+from tinydigits.errors import InputError, SeveralDigits
 
 BLANK = "the picture is blank"
 NONE = "no handwritten digit was found"
@@ -14,6 +14,11 @@ SEVERAL = "there is more than one digit: crop the picture to one"
 NO_NAMES = "no picture given: expected files, folders, patterns, or - for standard input"
 NO_PICTURE = "not a picture in a readable format: expected one such as PNG or JPEG"
 HEIC = "a HEIC picture: type pip install 'tinydigits[heic]' to read it, or save it as JPEG"
+
+
+def explained(error: InputError, instead: str) -> str:
+    """Return an error's message; that of several digits also says what to do ``instead``."""
+    return f"{error}, or {instead}" if isinstance(error, SeveralDigits) else str(error)
 
 
 def empty_folder(name: str) -> InputError:

@@ -21,6 +21,7 @@ from tinydigits.reading.lines import Strip, strips_of
 Reader = Callable[[Floats], Floats]
 """Takes a strip (STRIP, W), 0 to 1; W is even. Returns log-probabilities (W / 2, CLASSES + 1)."""
 
+REACH = 16  # pixels of a strip: the first digit begins, the last ends, as far from its middle
 INKED = 0.4  # of a strip's ink: as much belongs to a digit's box
 MOST_LINES, MOST_DIGITS = 100, 200  # in a picture
 
@@ -102,12 +103,12 @@ def _boxes(ink: Floats, reading: Reading) -> list[tuple[float, float, float, flo
     """
     middles = [first + last + 1 for first, last in reading.columns]  # in pixels: a column has two
     profile = ink.sum(axis=0)
-    borders = [0]
+    borders = [max(0, middles[0] - REACH)]
     for one, other in pairwise(middles):
         between = profile[one : other + 1]
         least = np.nonzero(between <= between.min() + 1e-6)[0]
         borders.append(one + int(least[len(least) // 2]))
-    borders.append(ink.shape[1])
+    borders.append(min(ink.shape[1], middles[-1] + REACH))
     return [_box(ink, left, right) for left, right in pairwise(borders)]
 
 

@@ -104,7 +104,8 @@ def _input(number: int, picture: Any) -> npt.NDArray[np.uint8]:
         return image.to_mnist(opened(picture))
     except InputError as error:
         name = picture if isinstance(picture, str | PathLike) else f"picture {number}"
-        raise type(error)(f"{name}: {error}") from error
+        told = messages.explained(error, "call tinydigits.read")
+        raise type(error)(f"{name}: {told}") from error
 
 
 def opened(picture: Any) -> Image.Image:

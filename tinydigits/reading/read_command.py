@@ -5,21 +5,25 @@ import io
 import json
 import sys
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from PIL import ImageDraw, ImageOps
+from PIL import Image, ImageDraw, ImageOps
 from tqdm import tqdm
 
 from tinydigits import workers
 from tinydigits.errors import InputError
 from tinydigits.files import write_atomically
 from tinydigits.reading import messages, pictures
-from tinydigits.reading.page import Page, ReadLine
+from tinydigits.reading.image import opaque
+from tinydigits.reading.page import Page, ReadDigit, ReadLine
 
 Form = Literal["text", "json", "csv"]
+Picture = str | bytes
+"""The name of a picture file, or its content."""
 
 FEW = 64  # pictures: as many are read by this process
 AHEAD = 4  # pictures for each worker that wait to be read, so that none is idle
@@ -44,52 +48,85 @@ def read(
     receives copies with boxes and answers.
 
     Raises:
-        InputError: no picture is given, ``doubt`` is no probability, ``marked`` cannot be written,
-            a worker died, or there is no such cluster.
+        InputError: no picture is given, ``marked`` cannot be written, a worker died, or there is no
+            such cluster.
     """
-    if not 0 <= doubt <= 1:
-        raise InputError(f"--doubt is {doubt}, but must be from 0 to 1")
     files = pictures.find(names)
+    # Standard input is read once, here: workers have another, and its copy is marked later.
+    given = [sys.stdin.buffer.read() if file == pictures.STDIN else file for file in files]
     shown, answered = _forms(form, len(files) > 1), 0
-    hide = None if len(files) > FEW else True
-    told = tqdm(_pages(files, processes, dask), "reading", len(files), unit="picture", disable=hide)
-    for file, page in zip(files, told, strict=True):
-        if isinstance(page, str):
-            tqdm.write(f"error: {file}: {page}", file=sys.stderr)
-            continue
-        tqdm.write(shown(file, page, doubt, answered == 0))
-        if marked:
-            write_atomically(pictures.numbered(marked, file, answered), _marked(file, page, doubt))
-        answered += 1
+    with watched(given, processes, dask) as told:
+        for file, picture, page in zip(files, given, told, strict=True):
+            if isinstance(page, str) or not page.lines:
+                why = page if isinstance(page, str) else messages.NONE
+                tqdm.write(f"error: {file}: {why}", file=sys.stderr)
+                continue
+            tqdm.write(shown(file, page, doubt, answered == 0))
+            if marked:
+                copy = png(marked_copy(picture, page, doubt))
+                write_atomically(pictures.numbered(marked, file, answered), copy)
+            answered += 1
     if answered == len(files):
         return 0
     return 1 if answered else 2
 
 
-def _pages(files: Sequence[str], processes: int | None, dask: str | None) -> Iterator[Page | str]:
-    """Yield what each picture says, or why it cannot be read, in order."""
+@contextmanager
+def watched(
+    given: Sequence[Picture], processes: int | None = None, dask: str | None = None
+) -> Iterator[Iterable[Page | str]]:
+    """Provide ``pages`` with a progress bar, unless they are soon read; end workers at the end."""
+    hide = None if len(given) > FEW or processes or dask else True
+    with (
+        closing(pages(given, processes, dask)) as read,
+        tqdm(read, "reading", len(given), unit="picture", leave=False, disable=hide) as told,
+    ):
+        yield told
+
+
+def pages(
+    files: Sequence[Picture], processes: int | None = None, dask: str | None = None
+) -> Generator[Page | str, None, None]:
+    """Yield what each picture says, or why it cannot be read, in order.
+
+    More than FEW pictures are read by ``processes``, by default one per core, or by the workers of
+    the Dask scheduler at ``dask``.
+
+    Raises:
+        InputError: a worker died, or there is no such cluster.
+    """
     if dask is None and (processes == 1 or (processes is None and len(files) <= FEW)):
         yield from map(page_in, files)
         return
     go_on = "run the command again"
-    with workers.local(processes, go_on) if dask is None else workers.cluster(dask) as pool:
+    with workers.local(processes, go_on) if dask is None else workers.cluster(dask, go_on) as pool:
         ahead: deque[Future[Page | str]] = deque()
         for file in files:
             if len(ahead) == AHEAD * pool.workers:
                 yield ahead.popleft().result()
-            ahead.append(pool.executor.submit(page_in, file))
+            ahead.append(pool.executor.submit(page_in, _content(file) if dask else file))
         yield from (each.result() for each in ahead)
 
 
-def page_in(file: str) -> Page | str:
-    """Return what the picture in a file says, or why it says nothing."""
+def _content(file: Picture) -> Picture:
+    """Return a file's content: a cluster's workers may have no access to the file."""
+    with suppress(OSError):  # a worker says why it cannot be read
+        return Path(file).read_bytes() if isinstance(file, str) else file
+    return file
+
+
+def page_in(file: Picture) -> Page | str:
+    """Return what the picture in a file says, or why it cannot be read."""
     from tinydigits.reading.reading import read as read_picture
 
     try:
-        page = read_picture(file)
+        return read_picture(_opened(file))
     except InputError as error:
-        return str(error).removeprefix(f"{file}: ")
-    return page if page.lines else messages.NONE
+        return str(error)
+
+
+def _opened(file: Picture) -> Image.Image:
+    return pictures.open_picture(file) if isinstance(file, str) else pictures.open_content(file)
 
 
 def _forms(form: Form, are_several: bool) -> Callable[[str, Page, float, bool], str]:
@@ -105,7 +142,11 @@ def _text(file: str, page: Page, doubt: float, is_first: bool) -> str:
 
 
 def _sure(line: ReadLine, doubt: float) -> str:
-    return "".join(str(each.digit) if each.probability >= doubt else UNSURE for each in line.digits)
+    return "".join(_answer(each, doubt) for each in line.digits)
+
+
+def _answer(digit: ReadDigit, doubt: float) -> str:
+    return str(digit.digit) if digit.probability >= doubt else UNSURE
 
 
 def _json(file: str, page: Page, doubt: float, _: bool) -> str:
@@ -139,16 +180,27 @@ def _csv(file: str, page: Page, doubt: float, is_first: bool) -> str:
     return written.getvalue().removesuffix("\n")
 
 
-def _marked(file: str, page: Page, doubt: float) -> bytes:
-    """Return a copy of a picture, as PNG, with a box and an answer for each digit."""
-    copy = ImageOps.exif_transpose(pictures.open_picture(file)).convert("RGB")
+def marked_copy(file: Picture, page: Page, doubt: float = 0) -> Image.Image:
+    """Return a copy of a picture with a box and an answer for each digit.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    copy = opaque(ImageOps.exif_transpose(_opened(file))).convert("RGB")
     draw, width = ImageDraw.Draw(copy), max(1, max(copy.size) // 400)
     for line in page.lines:
         for each in line.digits:
+            left, upper, _, lower = each.box
             draw.rectangle(each.box, outline=INK, width=width)
-            answer = str(each.digit) if each.probability >= doubt else UNSURE
-            size = max(10, (each.box[3] - each.box[1]) // 3)
-            draw.text((each.box[0], each.box[1]), answer, INK, anchor="lb", font_size=size)
+            size = max(10, (lower - upper) // 3)
+            # Above the box, or below it where the picture ends.
+            place, anchor = ((left, upper), "lb") if upper >= size else ((left, lower), "lt")
+            draw.text(place, _answer(each, doubt), INK, anchor=anchor, font_size=size)
+    return copy
+
+
+def png(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG."""
     content = io.BytesIO()
-    copy.save(content, "PNG")
+    image.save(content, "PNG")
     return content.getvalue()

@@ -21,7 +21,7 @@ from tinydigits.errors import InputError
 from tinydigits.net.contract import SIDE
 from tinydigits.net.runtime import finder, session_of
 from tinydigits.net.runtime import reader as reader_of_strips
-from tinydigits.reading import image, pictures
+from tinydigits.reading import image, messages, pictures
 from tinydigits.reading.finding import Finder
 from tinydigits.reading.page import ReadLine, page_of
 from tinydigits.serve import limits
@@ -111,7 +111,8 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
     async def read(request: Request) -> Response:
         """Read every digit in pictures, line by line, with boxes and probabilities.
 
-        It takes the same bodies as `/predict`. A picture that cannot be opened gets an `error`.
+        It takes the same bodies as `/predict`. A picture that cannot be opened, or with more than
+        200 digits or 100 lines, gets an `error`; the other pictures are still read.
         """
         return _json(Pages(pages=await reader.pages(await pictures_in(request))))
 
@@ -197,7 +198,7 @@ def _prepared(content: bytes, finder: Finder) -> Pixels | InputError:
     try:
         return image.to_mnist(_opened(content), finder)
     except InputError as error:
-        return error
+        return InputError(messages.explained(error, "post it to /read"))
 
 
 def _answer(picture: Picture, row: list[float]) -> Answer:

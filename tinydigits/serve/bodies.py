@@ -43,9 +43,9 @@ class Named(BaseModel):
 
 
 class Unread(BaseModel):
-    """A picture without exactly one readable digit."""
+    """A picture that was not read."""
 
-    error: str = Field(description="What was found instead of one digit.")
+    error: str = Field(description="Why, and for `/predict` what was found instead of one digit.")
 
 
 class FileAnswer(Answer, Named):
@@ -53,7 +53,7 @@ class FileAnswer(Answer, Named):
 
 
 class FileUnread(Unread, Named):
-    """A file without exactly one readable digit."""
+    """A file that was not read."""
 
 
 Prediction = Answer | Unread | FileAnswer | FileUnread
@@ -166,7 +166,7 @@ class Images(BaseModel):
 
 
 def request_body() -> dict[str, Any]:
-    """Return the OpenAPI description of ``/predict``'s body, with two digits as an example."""
+    """Return the OpenAPI description of bodies with pictures, with two digits as an example."""
     digits, _ = synthetic.draw(2, seed=7)
     file = {"type": "string", "format": "binary"}
     return {

@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -164,7 +164,7 @@ def _walls(marks: list[Mark], rng: np.random.Generator) -> Iterator[Points]:
             yield np.stack((x + lean + shake * rng.standard_normal(10), y), axis=1)
 
 
-def _spoiled(ink: Floats, rng: np.random.Generator) -> Floats:
+def _spoiled(ink: npt.NDArray[np.floating[Any]], rng: np.random.Generator) -> Floats:
     """Return ink (H, W), 0 to 1, with holes, specks, softer edges, and darker or with grain."""
     if rng.random() < 0.1:
         hole = ndimage.gaussian_filter(rng.standard_normal(ink.shape), 2) > rng.uniform(0.12, 0.25)
@@ -179,8 +179,9 @@ def _spoiled(ink: Floats, rng: np.random.Generator) -> Floats:
     if rng.random() < 0.5:
         ink = ink * rng.uniform(1, 1.6)
     if rng.random() < 0.2:
-        ink = ink + rng.normal(0, 0.03, ink.shape)
-    return np.clip(ink, 0, 1).astype(np.float32)
+        ink = np.asarray(ink + rng.normal(0, 0.03, ink.shape), np.float32)
+    spoiled: Floats = np.clip(ink, 0, 1).astype(np.float32)
+    return spoiled
 
 
 def row_of(digits: Source, size: float, rng: np.random.Generator) -> list[Mark]:

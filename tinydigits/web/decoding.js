@@ -1,16 +1,17 @@
 // Turns the strip net's answers into digits: a port of reading/decoding.py.
 
 const BEAM = 10; // beginnings of a text that are kept
-const UNLIKELY = Math.log(1e-5); // a digit with less in a column begins nothing there
+const UNLIKELY = Math.log(1e-5); // digits with less in a column are out, and texts with less than the best
 const NEVER = -1e30; // logarithm of a probability of 0
 
 /** Return {digits, probability, certainties, columns} for columns' log-probabilities. */
 function decode(logarithms) {
   const digits = likeliest(logarithms);
+  const [likely, own] = [likelyIn(logarithms), likelihood(logarithms, digits)];
   return {
     digits,
-    probability: Math.exp(likelihood(logarithms, digits)),
-    certainties: digits.map((_, place) => certainty(logarithms, digits, place)),
+    probability: Math.exp(own),
+    certainties: digits.map((_, place) => certainty(logarithms, digits, place, likely, own)),
     columns: columnsOf(logarithms, digits),
   };
 }
@@ -25,7 +26,7 @@ function likeliest(logarithms) {
       if (!longer.has(key)) longer.set(key, { text, inBlank: NEVER, inDigit: NEVER });
       return longer.get(key);
     };
-    const likely = [...Array(BLANK).keys()].filter((digit) => column[digit] > UNLIKELY);
+    const likely = likelyIn([column]);
     for (const { text, inBlank, inDigit } of beam) {
       const [either, last] = [logSum(inBlank, inDigit), text.at(-1)];
       const same = at(text);
@@ -37,10 +38,16 @@ function likeliest(logarithms) {
         more.inDigit = logSum(more.inDigit, before + column[digit]);
       }
     }
-    const chance = ({ inBlank, inDigit }) => logSum(inBlank, inDigit);
-    beam = [...longer.values()].sort((one, two) => chance(two) - chance(one)).slice(0, BEAM);
+    beam = bestOf([...longer.values()]);
   }
   return beam[0].text;
+}
+
+/** Return the likeliest beginnings of a text, the best first. */
+function bestOf(beginnings) {
+  const chance = ({ inBlank, inDigit }) => logSum(inBlank, inDigit);
+  const best = beginnings.sort((one, two) => chance(two) - chance(one)).slice(0, BEAM);
+  return best.filter((each) => chance(each) > chance(best[0]) + UNLIKELY);
 }
 
 /** Return the logarithm of the sum of two numbers, given by their logarithms. */
@@ -73,15 +80,20 @@ function likelihood(logarithms, digits) {
   return states.length > 1 ? logSum(alpha.at(-1), alpha.at(-2)) : alpha[0];
 }
 
-/** Return how likely a digit is, among all digits in its place. */
-function certainty(logarithms, digits, place) {
-  const chances = Array.from({ length: BLANK }, (_, digit) => {
-    const changed = digits.map((each, n) => (n === place ? digit : each));
-    return likelihood(logarithms, changed);
+/** Return how likely a digit is, among all digits in its place, if all others are right. */
+function certainty(logarithms, digits, place, likely, own) {
+  const others = likely.filter((digit) => digit !== digits[place]);
+  const ratios = others.map((other) => {
+    const changed = digits.map((digit, n) => (n === place ? other : digit));
+    return Math.exp(likelihood(logarithms, changed) - own);
   });
-  const most = Math.max(...chances);
-  const shares = chances.map((chance) => Math.exp(chance - most));
-  return shares[digits[place]] / sum(shares);
+  return 1 / (1 + sum(ratios));
+}
+
+/** Return the digits that are not unlikely in every column. */
+function likelyIn(logarithms) {
+  const all = [...Array(BLANK).keys()];
+  return all.filter((digit) => logarithms.some((column) => column[digit] > UNLIKELY));
 }
 
 /** Return the first and last column of each digit on the likeliest way to write the text. */

@@ -267,9 +267,8 @@ function digitOf(own, { width, height }) {
 function joined(digits, pieces) {
   const whole = [];
   for (const digit of digits) {
-    const n = whole.findIndex(
-      (other) => pieceOf(digit, pieces) === pieceOf(other, pieces) && isPart(digit, other)
-    );
+    const piece = pieceOf(digit, pieces);
+    const n = whole.findIndex((other) => piece === pieceOf(other, pieces) && isPart(digit, other));
     if (n < 0) whole.push(digit);
     else whole[n] = { ...whole[n], ...together(whole[n], digit) };
   }

@@ -11,20 +11,29 @@ const THINNEST = 1.6; // pixels, for a digit of 20: 97 % of MNIST's strokes are 
 const THICKENED = 2.2; // pixels: new width of thinner strokes
 
 /**
- * Return the digit in a picture as MNIST would show it: 784 bytes, white on black.
- * @param pixels bytes of a picture, row by row: one per pixel (grey) or four (RGBA)
- * @param surveys how many pixels long the picture is seen, one after the other until a digit is found
+ * Return the digit in a grey picture as MNIST would show it: 784 bytes, white on black.
+ * @param surveys how many pixels long the picture is seen, until a digit is found
  * @throws NoDigit, SeveralDigits
  */
-function toMnist(pixels, width, height, finder, surveys) {
-  const isGrey = pixels.length === width * height;
-  const picture = isGrey ? { width, height, data: pixels } : grey(onPaper(pixels), width, height);
-  if (picture.data.every((value) => value === picture.data[0])) {
-    throw new NoDigit("the picture is blank");
-  }
+function toMnist(picture, finder, surveys) {
+  if (isBlank(picture)) throw new NoDigit("the picture is blank");
   const seen = onlyDigit(picture, finder, surveys);
   refuseDots(seen, picture);
   return fitted(thickened(strokesOf(picture, seen)));
+}
+
+/**
+ * Return a grey picture, a grid of bytes.
+ * @param pixels bytes, row by row: one per pixel (grey) or four (RGBA)
+ */
+function prepared(pixels, width, height) {
+  const isGrey = pixels.length === width * height;
+  return isGrey ? { width, height, data: pixels } : grey(onPaper(pixels), width, height);
+}
+
+/** Return whether a picture is the same everywhere. */
+function isBlank({ data }) {
+  return data.every((value) => value === data[0]);
 }
 
 /**

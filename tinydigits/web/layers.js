@@ -21,10 +21,14 @@ function convolutionsOf({ layers, weights }) {
   return conv;
 }
 
-/** Return a function that adds to maps what a layer of columns or squares, and a mix of all, see. */
+/** Return a function that adds to maps what the layers `look` and `mix` of a block make of them. */
 function mixersOf(conv) {
   return (maps, name) =>
     rectified(plus(maps, conv[`${name}.mix`](rectified(conv[`${name}.look`](maps)))));
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
 /** Return the numbers in bytes of little-endian float16. */
@@ -42,27 +46,45 @@ function halfFloats(bytes) {
 function convolution(maps, { inputs, outputs, high, wide, stride, groups, weight, bias }) {
   const room = padded(maps, wide >> 1, high >> 1);
   const [width, height] = [maps.width / stride, maps.height / stride];
-  const area = width * height;
-  const data = new Float32Array(outputs * area);
-  const plane = new Float64Array(area); // so that sums are rounded only once
-  const [own, sharing] = [inputs / groups, outputs / groups];
-  for (let output = 0, n = 0; output < outputs; output++) {
+  const data = new Float32Array(outputs * width * height);
+  const plane = new Float64Array(width * height); // so that sums are rounded only once
+  const own = inputs / groups;
+  const starts = tapsOf(own, high, wide, room);
+  // The last four taps may be less: more have no weight.
+  const weights = new Float64Array(starts.length);
+  for (let output = 0; output < outputs; output++) {
     plane.fill(bias[output]);
-    const first = Math.trunc(output / sharing) * own;
-    for (let input = first; input < first + own; input++) {
-      for (let tap = 0; tap < high * wide; tap++, n++) {
-        const from = (input * room.height + Math.trunc(tap / wide)) * room.width + (tap % wide);
-        addPlane(plane, width, weight[n], room, from, stride);
-      }
+    const first = Math.trunc((output * groups) / outputs) * own * room.width * room.height;
+    const taps = own * high * wide;
+    weights.set(weight.subarray(output * taps, (output + 1) * taps));
+    for (let n = 0; n < starts.length; n += 4) {
+      const from = starts.subarray(n, n + 4).map((start) => first + start);
+      addPlanes(plane, width, weights.subarray(n, n + 4), room, from, stride);
     }
-    data.set(plane, output * area);
+    data.set(plane, output * plane.length);
   }
   return { channels: outputs, width, height, data };
 }
 
-function addPlane(plane, width, weight, { width: step, data }, from, stride) {
-  for (let to = 0, row = from; to < plane.length; row += step * stride) {
-    for (let i = row, end = to + width; to < end; to++, i += stride) plane[to] += weight * data[i];
+/** Return where each weight of an output begins in padded maps, filled up to a multiple of four. */
+function tapsOf(inputs, high, wide, { width, height }) {
+  const starts = new Int32Array(4 * Math.ceil((inputs * high * wide) / 4));
+  for (let n = 0; n < inputs * high * wide; n++) {
+    const [row, column] = [Math.trunc(n / wide), n % wide];
+    starts[n] = (Math.trunc(row / high) * height + (row % high)) * width + column;
+  }
+  return starts;
+}
+
+/** Add four weighted maps to one: as many at once are three times as fast as one after the other. */
+function addPlanes(plane, width, weights, { width: step, data }, from, stride) {
+  const [a, b, c, d] = weights;
+  let [i, j, k, l] = from;
+  const skip = (step - width) * stride;
+  for (let to = 0; to < plane.length; i += skip, j += skip, k += skip, l += skip) {
+    for (const end = to + width; to < end; to++, i += stride, j += stride, k += stride, l += stride) {
+      plane[to] += a * data[i] + b * data[j] + c * data[k] + d * data[l];
+    }
   }
 }
 

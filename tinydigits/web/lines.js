@@ -1,4 +1,4 @@
-// Finds the lines of digits in a grey picture, and shows each as a strip: a port of reading/lines.py.
+// Finds the lines of digits in a grey picture, as strips of ink: a port of reading/lines.py.
 
 const PAGE_SURVEYS = [128, 320, 640, 1280]; // pixels of a picture's longer side
 const LEGIBLE = 20; // pixels of most digits in a survey: a larger one shows no more of them
@@ -12,6 +12,10 @@ const ALIKE = 0.45; // least ratio of two sizes in a line
 const LEVEL = 1; // degrees: a line turned less is seen as it is
 const LINE_LOOKS = 8; // at a line, at most
 const LINE_SETTLED = 0.4; // of a digit's size: a line that changes less is seen well enough
+
+const SAME = 0.5; // of a digit's size: two that are closer are one
+const TRACE = 0.2; // probability of ink that the strip net sees, though it is part of no digit
+const BESIDE = 1; // of a digit's size: how far beside the first and last digit such ink is looked for
 
 const SIZE = 22; // pixels of digits in a strip
 const EDGE = 4; // pixels beside the first and last digit
@@ -28,22 +32,24 @@ function stripsOf(picture, finder) {
     const [line, seen] = completed(picture, lineOf(group, survey, turn), finder);
     left = left.filter((digit) => !group.includes(digit) && !covers(line, survey, digit));
     const digits = inBand(line, seen);
-    const same = found.filter((each) => isSameLine(line, each.line));
+    const own = { line, digits, seen };
+    const same = found.filter((each) => isSameLine(own, each));
     if (same.some((each) => each.digits.length >= digits.length) || !digits.length) continue;
-    found = [...found.filter((each) => !same.includes(each)), { line, digits, seen }];
+    found = [...found.filter((each) => !same.includes(each)), own];
   }
   const height = ({ line }) => levelled(line.middle, turn).y;
   found.sort((one, two) => height(one) - height(two));
   return found.map(({ seen, digits }) => stripOf(seen, digits));
 }
 
-/** Return whether two lines lie on each other, by more than half of the shorter one. */
-function isSameLine(line, other) {
-  const off = { x: line.middle.x - other.middle.x, y: line.middle.y - other.middle.y };
-  const { x, y } = levelled(off, other.turn);
-  const common = (line.length + other.length) / 2 - Math.abs(x);
-  const isBeside = Math.abs(y) < BAND * Math.max(line.size, other.size);
-  return isBeside && common > Math.min(line.length, other.length) / 2;
+/** Return whether more than half of the digits of the shorter line are those of the other. */
+function isSameLine(one, other) {
+  const [fewer, more] = [one, other]
+    .map(({ digits, seen }) => digits.map(({ box }) => inPicture(middleOf(box), seen)))
+    .sort((places, others) => places.length - others.length);
+  const near = SAME * Math.max(one.line.size, other.line.size);
+  const common = fewer.filter((place) => more.some((each) => distance(place, each) < near));
+  return 2 * common.length > fewer.length;
 }
 
 /** Return a line, and its view, that begins and ends where its digits do. */
@@ -201,20 +207,39 @@ function levelView(picture, { middle, turn, length, size }, finder) {
   return lookAt(part, turnedBack(view, turn), finder, turn);
 }
 
-/** Return {ink, seen, corner, scale}: the ink of digits in a level view, at a strip's height. */
+/**
+ * Return {ink, seen, corner, scale}: the ink of a level view in the line in which digits stand.
+ * Ink too faint for a digit of its own is seen too: a thin 1 may be no more.
+ */
 function stripOf(seen, digits) {
   const size = middleValue(digits.map(({ box }) => longerSide(box)));
-  const own = map(seen.ink, (value, pixel) =>
-    digits.some(({ mask }) => mask.data[pixel]) ? value : 0
-  );
-  const { ink } = measured(seen.view, own, seen.ink, size);
   const scale = SIZE / size;
-  const left = Math.min(...digits.map(({ box }) => box[0])) - EDGE / scale;
-  const right = Math.max(...digits.map(({ box }) => box[2])) + EDGE / scale;
-  const middle = middleValue(digits.map(({ box }) => (box[1] + box[3]) / 2));
+  const middle = middleValue(digits.map(({ box }) => middleOf(box).y));
   const upper = middle - STRIP / scale / 2;
-  const strip = cutStrip(ink, left, upper, right, STRIP / scale);
+  const own = inkOfLine(seen, digits, upper, upper + STRIP / scale);
+  const [first, last] = endsOfLine(own, digits, BESIDE * size);
+  const { ink } = measured(seen.view, own, seen.ink, size);
+  const left = first - EDGE / scale;
+  const strip = cutStrip(ink, left, upper, last + EDGE / scale, STRIP / scale);
   return { ink: strip, seen, corner: [left, upper], scale };
+}
+
+/** Return a view's ink between two heights, and that of the digits, without other digits'. */
+function inkOfLine({ ink, digits: all }, digits, upper, lower) {
+  const [top, bottom] = [upper, lower].map((edge) => Math.max(0, rint(edge)) * ink.width);
+  const others = all.filter((digit) => !digits.includes(digit));
+  const isOf = (some, pixel) => some.some(({ mask }) => mask.data[pixel]);
+  const isFree = (pixel) => pixel >= top && pixel < bottom && !isOf(others, pixel);
+  return map(ink, (value, pixel) => (isOf(digits, pixel) || isFree(pixel) ? value : 0));
+}
+
+/** Return where a line's ink begins and ends, at most `beside` pixels further than its digits. */
+function endsOfLine(ink, digits, beside) {
+  const left = Math.min(...digits.map(({ box }) => box[0]));
+  const right = Math.max(...digits.map(({ box }) => box[2]));
+  const columns = [...mostInColumns(ink).entries()].filter(([, value]) => value > TRACE);
+  const near = columns.map(([x]) => x).filter((x) => x >= left - beside && x < right + beside);
+  return near.length ? [Math.min(left, near[0]), Math.max(right, near.at(-1) + 1)] : [left, right];
 }
 
 /** Return a part of a view's ink, STRIP pixels high; there is none beyond the view. */

@@ -21,10 +21,6 @@ function makeNet({ layers, weights }) {
   };
 }
 
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-}
-
 /** Return maps (outputs, side, side) of maps (inputs, side + kernel - 1, side + kernel - 1). */
 function convolved(maps, { inputs, outputs, kernel, relu, weight, bias }) {
   const side = maps.side - kernel + 1;

@@ -7,7 +7,7 @@ const INKED = 0.4; // of a strip's ink: as much belongs to a digit's box
  * @param picture a grey grid of bytes
  */
 function linesIn(picture, finder, reader) {
-  if (picture.data.every((value) => value === picture.data[0])) return [];
+  if (isBlank(picture)) return [];
   const lines = stripsOf(picture, finder).map((strip) => lineFrom(strip, decode(reader(strip.ink))));
   return lines.filter(({ digits }) => digits.length);
 }
