@@ -31,6 +31,7 @@ WINGS = (
     "train",
     "study",
     "finder",
+    "strips",
     "export",
     "serve",
 )
@@ -230,7 +231,7 @@ def test_every_command_of_every_page_works(
         with server() as running:
             asked = command.replace("http://127.0.0.1:8000", running.url)
             printed = run(["sh", "-c", asked], clone)
-        assert "predictions" in json.loads(printed)
+        assert {"predictions", "pages"} & set(json.loads(printed))
         shown = shown_below(command)
         assert not shown or json.loads(printed) == json.loads(shown)
     elif command.startswith("tinydigits study "):

@@ -16,6 +16,7 @@ import tinydigits
 from tests.conftest import ROOT
 from tinydigits.data.dataset import Digits
 from tinydigits.evaluate import corruptions
+from tinydigits.evaluate.metrics import wilson
 from tinydigits.export import c, html, onnx, safetensors
 from tinydigits.export.command import CALIBRATION
 from tinydigits.export.folded import fold
@@ -24,8 +25,10 @@ from tinydigits.finder import FinderConfig
 from tinydigits.net.finder import Finder
 from tinydigits.net.model import parameter_count
 from tinydigits.net.shipped import DEFAULT, WEIGHTS
+from tinydigits.net.strip import StripNet
 from tinydigits.net.trained import source_of
 from tinydigits.scenes import settings
+from tinydigits.strips import StripConfig
 from tinydigits.study import ledger
 from tinydigits.study.command import BAR
 from tinydigits.train.config import TrainConfig
@@ -83,6 +86,8 @@ PEOPLE_SEEDS = record(f"{NOW}-people/seeds.json")
 SCENES = record(f"{NOW}-scenes/scenes.json")
 RULES = record(f"{NOW}-scenes/rules.json")  # of the same scenes, before there was a finder
 FINDER = record(f"{NOW}-scenes/report.json")
+NUMBERS = record("2026-11-27-numbers/numbers.json")
+STRIP = record("2026-11-27-numbers/report.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -252,6 +257,53 @@ def scene_figures() -> list[str]:
         f"{SCENES['scenes_of_a_kind']} with a letter or sign",
         f"{pasted['stay']:,} of {pasted['pictures']:,}",
     ]
+
+
+def number_rows() -> list[str]:
+    """The record's table: what each reader reads of each kind of picture."""
+    rows = []
+    for kind, readers in NUMBERS["figures"].items():
+        cells = []
+        for told in readers.values():
+            share = f"{told['whole']} of {told['pictures']}"
+            if told is readers["tinydigits"]:
+                low, high = wilson(told["whole"], told["pictures"])
+                share += f" ({low:.1f}–{high:.1f} %)"
+            if "letters only" in kind:
+                cells += [share, f"{told['invented']:.2f} invented"]
+            else:
+                cells += [share, f"{told['digits']:.1f} %"]
+        rows.append(f"| {kind} | {' | '.join(cells)} |")
+    return rows
+
+
+def number_figures() -> list[str]:
+    """What the guide and the strip net's card say of numbers."""
+    told = {kind: readers["tinydigits"] for kind, readers in NUMBERS["figures"].items()}
+    whole = {kind: f"{each['whole']} of {each['pictures']}" for kind, each in told.items()}
+    sure, right = (sum(each[key] for each in told.values()) for key in ("sure", "sure_right"))
+    return [
+        f"{whole['MNIST, clean']} numbers of 2 to 10 digits",
+        f"{whole['MNIST, touching']} where a third of the neighbours touch",
+        f"{whole['MNIST, boxed']} in form fields",
+        f"{whole['MNIST, photographed']} photographed notes",
+        f"of {sure:,} lines given with 99 % or more, {right:,} are right",
+        f"{told['MNIST, letters only']['invented']:.2f} digits a picture of letters alone",
+    ]
+
+
+def labels_rows() -> list[str]:
+    """The guide's example of evaluating on labelled pictures of numbers."""
+    counts = {"all": (2, 3, 9, 10), "form": (1, 2, 4, 5), "note": (1, 1, 5, 5)}
+    rows = []
+    for kind, (whole, pictures, right, digits) in counts.items():
+        shares = [
+            f"{one} of {total}, {100 * one / total:.2f} % ({low:.2f}–{high:.2f} %)"
+            for one, total in ((whole, pictures), (right, digits))
+            for low, high in (wilson(one, total),)
+        ]
+        rows.append(f"{kind} {' '.join(shares)}")
+    return rows
 
 
 def synthetic_figures(date: str = NOW) -> list[str]:
@@ -440,6 +492,7 @@ GUIDE_FIGURES = [
     *scaling_figures(),
     *output_lines(),
     *step_rows(),
+    *labels_rows(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -584,6 +637,35 @@ def test_the_shipped_finder_is_the_one_of_its_record() -> None:
     assert steps == list(range(100, FINDER["config"]["steps"] + 1, 100))
     assert FINDER["config"] == asdict(FinderConfig())
     assert FINDER["parameters"] == parameter_count(Finder()) <= 20_000
+
+
+def test_the_record_of_numbers_states_its_own_figures() -> None:
+    text = unwrapped((RECORDS / "2026-11-27-numbers" / "README.md").read_text())
+    figures = [*number_rows(), *number_figures(), f"{STRIP['seconds'] / 60:.0f} minutes"]
+    assert [each for each in figures if each not in text] == []
+    for page in (ROOT / "docs/guide/numbers.md", ROOT / "tinydigits/export/strip.md"):
+        assert [each for each in number_figures() if each not in unwrapped(page.read_text())] == []
+
+
+def test_the_shipped_strip_net_is_the_one_of_its_record() -> None:
+    for name, expected in STRIP["sha256"].items():
+        assert sha256((WEIGHTS / name).read_bytes()).hexdigest() == expected
+    steps = [
+        json.loads(line)["step"]
+        for line in (RECORDS / "2026-11-27-numbers" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert steps == list(range(100, STRIP["config"]["steps"] + 1, 100))
+    assert STRIP["config"] == asdict(StripConfig())
+    assert STRIP["parameters"] == parameter_count(StripNet()) <= 60_000
+
+
+def test_the_default_nets_together_take_at_most_350_kb() -> None:
+    """Whatever runs them: PyTorch reads the first three files, onnxruntime the others."""
+    for names in (
+        (f"{DEFAULT}.pth", "finder.json", "strip.json"),
+        (f"{DEFAULT}.onnx", "finder.onnx", "strip.onnx"),
+    ):
+        assert sum((WEIGHTS / name).stat().st_size for name in names) <= 350_000
 
 
 def test_the_bar_of_the_worst_tenth_is_missed_and_the_record_says_so() -> None:

@@ -1,5 +1,6 @@
 // Reads all digits in a picture: a port of reading/page.py.
 
+const BOX_REACH = 16; // pixels of a strip: first and last digit end as far from their middle
 const INKED = 0.4; // of a strip's ink: as much belongs to a digit's box
 
 /**
@@ -26,14 +27,14 @@ function digitBoxes(ink, columns) {
     for (let y = 0; y < ink.height; y++) total += ink.data[y * ink.width + x];
     return total;
   });
-  const borders = [0];
+  const borders = [Math.max(0, middles[0] - BOX_REACH)];
   for (let n = 1; n < middles.length; n++) {
     const between = profile.slice(middles[n - 1], middles[n] + 1);
     const least = Math.min(...between) + 1e-6;
     const places = between.map((_, x) => x).filter((x) => between[x] <= least);
     borders.push(middles[n - 1] + places[places.length >> 1]);
   }
-  borders.push(ink.width);
+  borders.push(Math.min(ink.width, middles.at(-1) + BOX_REACH));
   return middles.map((_, n) => inkBox(ink, borders[n], borders[n + 1]));
 }
 
