@@ -22,6 +22,7 @@ from tests.pictures import page, row
 from tests.processes import started, wait_for
 from tinydigits import workers
 from tinydigits.cli import main
+from tinydigits.errors import InputError
 from tinydigits.reading import page as reading
 from tinydigits.reading import read_command as command
 from tinydigits.workers import Pool
@@ -374,9 +375,10 @@ def test_only_some_pictures_are_on_their_way_at_a_time(
     assert pools.executor.calls == 500
 
 
-def test_processes_end_when_something_goes_wrong(capsys: Capture, pools: Pools) -> None:
-    assert main(["read", "scans", "--workers", "2", "--save-marked", "notes.png"]) == 2
-    assert "cannot write" in capsys.readouterr().err
+def test_processes_end_when_something_goes_wrong(pools: Pools) -> None:
+    marked = Path("notes.png")
+    with pytest.raises(InputError, match="cannot write"):
+        command.read(("scans",), form="text", doubt=0, marked=marked, processes=2, dask=None)
     assert (pools.asked, pools.open) == ([2], 0)
 
 

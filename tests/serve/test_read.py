@@ -1,6 +1,7 @@
 """``POST /read``: whole numbers, in every kind of body, as ``tinydigits.read`` reads them."""
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,9 @@ def test_large_pictures_are_read_one_after_the_other(
         return told
 
     monkeypatch.setattr(api, "page_of", counted)
-    found = pages_of(client.post("/read", json={"images": 5 * [TEXT]}))
-    assert len(found) == 5
+    with ThreadPoolExecutor(4) as clients:
+        asked = [clients.submit(client.post, "/read", json={"images": 5 * [TEXT]}) for _ in "1234"]
+    assert [len(pages_of(each.result())) for each in asked] == [5] * 4
     assert at_once == [0, 1]
 
 

@@ -70,7 +70,7 @@ def expect_no_digit_yet(page: Page) -> None:
 
 
 def test_the_page_is_small(file: Path) -> None:
-    assert file.stat().st_size <= 200_000
+    assert file.stat().st_size <= 350_000
 
 
 def test_a_models_name_is_text_and_not_markup() -> None:

@@ -29,7 +29,8 @@ from tinydigits.reading.finding import (
 from tinydigits.reading.ink import measured
 
 SURVEYS = (128, 320, 640, 1280)  # pixels of a picture's longer side; the next if digits are small
-LEGIBLE = 20  # pixels of most digits in a survey: as large, a larger survey shows no more of them
+LEGIBLE = 20  # pixels of most digits in a survey: as large, one survey more must show more of them
+LARGE = 40  # pixels: as large, none can
 HEIGHT = 56  # pixels of a digit in the view of a line
 MARGIN = 0.7  # of a digit's size: what is seen of the picture around a line
 BAND = 0.6  # of a digit's size: digits whose middle is this far from the line are of another
@@ -186,15 +187,19 @@ def _survey(picture: Image.Image, finder: Finder) -> Look:
     whole = (0, 0, *picture.size)
     best = look(picture, whole, SURVEYS[0], finder)
     for longest in SURVEYS[1:]:
-        if longest > 4 * max(picture.size):
+        if longest > 4 * max(picture.size) or _usual_size(best) >= LARGE:
             break
         survey = look(picture, whole, longest, finder)
-        sizes = [digit.size for digit in best.digits]
         if len(survey.digits) > len(best.digits):
             best = survey
-        elif sizes and np.median(sizes) >= LEGIBLE:
+        elif _usual_size(best) >= LEGIBLE:
             break
     return best
+
+
+def _usual_size(seen: Look) -> float:
+    """Return the size of most digits in pixels; 0 if there is none."""
+    return float(np.median([digit.size for digit in seen.digits])) if seen.digits else 0.0
 
 
 def _common_turn(digits: Sequence[Digit]) -> float:

@@ -3,12 +3,13 @@
 const PEN = 0.065; // of the field's side
 const READ_SIDE = 176; // pixels of the drawing when it is read ...
 const READ_MARGIN = 10; // ... and of the paper around it: strokes at the edge stay whole
+const DRAWN = { scale: 1 / READ_SIDE, x: -READ_MARGIN / READ_SIDE, y: -READ_MARGIN / READ_SIDE };
 const MOST_PIXELS = 16e6; // of a picture: phones allow no larger canvas
 
 /**
  * Let the user draw on a canvas.
  * @param changed(isDone) is called after each change; isDone is false within a stroke
- * @returns undo, clear, show(picture), render, state and pixels
+ * @returns undo, clear, show(picture), render, state, pixels and placeOf(box)
  */
 function drawingField(canvas, changed) {
   const past = []; // earlier states, which never change again
@@ -77,6 +78,7 @@ function drawingField(canvas, changed) {
       canUndo: past.length > 0,
     }),
     pixels: () => (state.picture ? pixelsOf(state.picture) : pixelsOfStrokes(state.strokes)),
+    placeOf: (box) => placeInField(box, state.picture ? frameOf(state.picture) : DRAWN),
   };
 }
 
@@ -141,6 +143,21 @@ function sheet(width, height) {
   return canvas.getContext("2d", { willReadFrequently: true });
 }
 
+/** Return where a picture is shown: {scale, x, y}, its scale and place in shares of the field. */
+function frameOf(picture) {
+  const { width, height } = readSize(picture);
+  const scale = 1 / Math.max(width, height);
+  return { scale, x: (1 - width * scale) / 2, y: (1 - height * scale) / 2 };
+}
+
+/** Return left edge, upper edge, width and height of a box, in shares of the field. */
+function placeInField(box, { scale, x, y }) {
+  const [left, upper, right, lower] = box.map((edge, n) =>
+    clip(edge * scale + (n % 2 ? y : x), 0, 1)
+  );
+  return [left, upper, right - left, lower - upper];
+}
+
 /** Return strokes as [bytes, width, height], black on white: one byte per pixel. */
 function pixelsOfStrokes(strokes) {
   const side = READ_SIDE + 2 * READ_MARGIN;
@@ -153,10 +170,15 @@ function pixelsOfStrokes(strokes) {
   return [Uint8Array.from({ length: side * side }, (_, i) => rgba[4 * i]), side, side];
 }
 
+/** Return the size in which a picture is read. */
+function readSize({ width, height }) {
+  const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (width * height)));
+  return { width: Math.ceil(width * scale), height: Math.ceil(height * scale) };
+}
+
 /** Return a picture as [bytes, width, height], RGBA: four bytes per pixel. */
 function pixelsOf(picture) {
-  const scale = Math.min(1, Math.sqrt(MOST_PIXELS / (picture.width * picture.height)));
-  const [width, height] = [picture.width, picture.height].map((side) => Math.ceil(side * scale));
+  const { width, height } = readSize(picture);
   const context = sheet(width, height);
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, 0, 0, width, height);

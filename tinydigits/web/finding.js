@@ -288,13 +288,11 @@ function isPart(digit, whole) {
 }
 
 /** Return the connected piece of ink that most of a digit is in. */
-function pieceOf({ mask }, pieces) {
-  const counts = [];
-  mask.data.forEach((marked, pixel) => {
-    if (marked) counts[pieces.data[pixel]] = (counts[pieces.data[pixel]] || 0) + 1;
-  });
-  const most = Math.max(...counts.filter(Boolean));
-  return counts.findIndex((count) => count === most);
+function pieceOf({ mask, box }, pieces) {
+  const [own, numbers] = [mask, pieces].map((grid) => partOf(grid, box).data);
+  const counts = new Int32Array(maximum(numbers) + 1);
+  numbers.forEach((number, pixel) => (counts[number] += own[pixel]));
+  return counts.indexOf(maximum(counts));
 }
 
 function union(one, two) {

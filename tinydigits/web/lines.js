@@ -1,7 +1,8 @@
 // Finds the lines of digits in a grey picture, as strips of ink: a port of reading/lines.py.
 
 const PAGE_SURVEYS = [128, 320, 640, 1280]; // pixels of a picture's longer side
-const LEGIBLE = 20; // pixels of most digits in a survey: a larger one shows no more of them
+const LEGIBLE = 20; // pixels of most digits in a survey: as large, one survey more must show more
+const LARGE = 40; // pixels: as large, none can
 const HEIGHT = 56; // pixels of a digit in the view of a line
 const MARGIN = 0.7; // of a digit's size: what is seen of the picture around a line
 const BAND = 0.6; // of a digit's size: digits this far from the line are of another
@@ -15,14 +16,14 @@ const LINE_SETTLED = 0.4; // of a digit's size: a line that changes less is seen
 
 const SAME = 0.5; // of a digit's size: two that are closer are one
 const TRACE = 0.2; // probability of ink that the strip net sees, though it is part of no digit
-const BESIDE = 1; // of a digit's size: how far beside the first and last digit such ink is looked for
+const BESIDE = 1; // of a digit's size: such ink is looked for this far beside the line's digits
 
 const SIZE = 22; // pixels of digits in a strip
 const EDGE = 4; // pixels beside the first and last digit
 
 /** Return the lines of digits in a grey picture as strips, from top to bottom. */
-function stripsOf(picture, finder) {
-  const survey = pageSurvey(picture, finder);
+function stripsOf(picture, finder, surveys) {
+  const survey = pageSurvey(picture, finder, surveys);
   const turn = commonTurn(survey.digits);
   let found = [];
   let left = survey.digits;
@@ -60,7 +61,8 @@ function completed(picture, line, finder) {
     const digits = inBand(line, seen);
     if (!digits.length) break;
     const better = lineOf(digits, seen, 0);
-    const gain = Math.max(Math.abs(better.length - line.length), distance(better.middle, line.middle));
+    const longer = Math.abs(better.length - line.length);
+    const gain = Math.max(longer, distance(better.middle, line.middle));
     const isSettled = gain < LINE_SETTLED * line.size && Math.abs(better.turn - line.turn) < 2;
     line = better;
     if (isSettled) break;
@@ -88,17 +90,22 @@ function inBand({ middle, size }, seen) {
 }
 
 /** Return the survey in which most digits are found, until they are legible and no more come. */
-function pageSurvey(picture, finder) {
+function pageSurvey(picture, finder, surveys) {
   const seenAt = (longest) => look(picture, [0, 0, picture.width, picture.height], longest, finder);
-  let best = seenAt(PAGE_SURVEYS[0]);
-  for (const longest of PAGE_SURVEYS.slice(1)) {
-    if (longest > 4 * Math.max(picture.width, picture.height)) break;
+  let best = seenAt(surveys[0]);
+  for (const longest of surveys.slice(1)) {
+    const isTooLong = longest > 4 * Math.max(picture.width, picture.height);
+    if (isTooLong || usualSize(best) >= LARGE) break;
     const survey = seenAt(longest);
-    const sizes = best.digits.map(({ size }) => size);
     if (survey.digits.length > best.digits.length) best = survey;
-    else if (sizes.length && median(sizes) >= LEGIBLE) break;
+    else if (usualSize(best) >= LEGIBLE) break;
   }
   return best;
+}
+
+/** Return the size of most digits in pixels; 0 if there is none. */
+function usualSize({ digits }) {
+  return digits.length ? median(digits.map(({ size }) => size)) : 0;
 }
 
 /** Return how far most digits' ink is turned, in degrees; 0 if hardly. */
@@ -192,10 +199,7 @@ function inPicture({ x, y }, { part, view, scale, turn }) {
 function levelView(picture, { middle, turn, length, size }, finder) {
   const half = [length / 2 + MARGIN * size, (0.5 + MARGIN) * size];
   const [cosine, sine] = [Math.cos, Math.sin].map((of) => Math.abs(of((turn * Math.PI) / 180)));
-  const [reachX, reachY] = [
-    cosine * half[0] + sine * half[1],
-    sine * half[0] + cosine * half[1],
-  ];
+  const [reachX, reachY] = [dot([cosine, sine], half), dot([sine, cosine], half)];
   const part = [
     Math.max(0, Math.floor(middle.x - reachX)),
     Math.max(0, Math.floor(middle.y - reachY)),
@@ -256,8 +260,9 @@ function cutStrip(ink, left, upper, end, height) {
 
 /** Return where a box [left, upper, right, lower] of a strip lies in the picture. */
 function placeInPicture({ seen, corner, scale }, [left, upper, right, lower]) {
-  const corners = [left, right].flatMap((x) =>
-    [upper, lower].map((y) => inPicture({ x: x / scale + corner[0], y: y / scale + corner[1] }, seen))
+  const places = [left, right].flatMap((x) => [upper, lower].map((y) => [x, y]));
+  const corners = places.map(([x, y]) =>
+    inPicture({ x: x / scale + corner[0], y: y / scale + corner[1] }, seen)
   );
   const [xs, ys] = ["x", "y"].map((axis) => corners.map((each) => each[axis]));
   return [

@@ -6,10 +6,12 @@ const INKED = 0.4; // of a strip's ink: as much belongs to a digit's box
 /**
  * Return what a picture says, a line each: {digits: [{digit, probability, box}], probability}.
  * @param picture a grey grid of bytes
+ * @param surveys how many pixels long the picture is seen, until its digits are legible
  */
-function linesIn(picture, finder, reader) {
+function linesIn(picture, finder, reader, surveys) {
   if (isBlank(picture)) return [];
-  const lines = stripsOf(picture, finder).map((strip) => lineFrom(strip, decode(reader(strip.ink))));
+  const strips = stripsOf(picture, finder, surveys);
+  const lines = strips.map((strip) => lineFrom(strip, decode(reader(strip.ink))));
   return lines.filter(({ digits }) => digits.length);
 }
 

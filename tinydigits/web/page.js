@@ -2,13 +2,19 @@
 
 const logits = makeNet(JSON.parse(element("net").textContent));
 const finder = makeFinder(JSON.parse(element("finder").textContent));
+const reader = makeReader(JSON.parse(element("strip").textContent));
 globalThis.tinydigits = {
   logits,
   finder,
-  toMnist: (pixels, width, height) => toMnist(pixels, width, height, finder, SURVEYS),
+  reader,
+  decode,
+  toMnist: (...picture) => toMnist(prepared(...picture), finder, SURVEYS),
+  linesIn: (...picture) => linesIn(prepared(...picture), finder, reader, PAGE_SURVEYS),
   softmax,
 };
 
+const PEN_REST = 250; // milliseconds without a new stroke until several digits are read
+const DRAWN_SURVEYS = 1; // of a drawing
 const REST = 4; // pause before a reading within a stroke, in durations of the last reading
 
 const field = drawingField(element("field"), changed);
@@ -45,43 +51,94 @@ function changed(isDone) {
 function readField(isDone) {
   const start = performance.now();
   const { isEmpty, isDot, isDrawing } = field.state();
-  // A drawing is large in its field. Looking for tiny digits would take too long between strokes.
-  const surveys = isDrawing ? SURVEYS.slice(0, 1) : SURVEYS;
   if (isEmpty) show({ reason: "No digit yet" }, isDone);
   else if (isDot) show({ reason: "No digit yet: only a dot" }, isDone);
-  else show(read(field.pixels(), surveys), isDone);
+  else readPicture(prepared(...field.pixels()), isDrawing, isDone);
   lastLook = { end: performance.now(), took: performance.now() - start };
 }
 
-/** Return the net's input and its probabilities, or the reason why there is no digit. */
-function read(picture, surveys) {
+/** Read and show one digit at once. Several take longer: they wait until the pen rests. */
+function readPicture(picture, isDrawing, isDone) {
+  // A drawing is large in its field. Looking for tiny digits would take too long between strokes.
+  const last = isDrawing ? DRAWN_SURVEYS : Infinity;
   try {
-    const pixels = toMnist(...picture, finder, surveys);
-    return { pixels, probabilities: softmax(logits(pixels)) };
+    show(readDigit(picture, SURVEYS.slice(0, last)), isDone);
   } catch (error) {
-    if (error instanceof SeveralDigits) {
-      return { reason: "More than one digit: draw one at a time, or crop the picture" };
-    }
-    if (!(error instanceof NoDigit)) throw error;
+    if (!(error instanceof SeveralDigits)) throw error;
+    if (!isDrawing) show({ reason: "Reading …" }, false);
+    const finish = () => show(readLines(picture, PAGE_SURVEYS.slice(0, last)), true);
+    if (isDone) waiting = setTimeout(finish, PEN_REST);
+  }
+}
+
+/**
+ * Return {texts, share, pixels, probabilities}: the digit as text, how probable it is, the net's
+ * input and all its probabilities. Without a digit, return {reason}.
+ * @throws SeveralDigits
+ */
+function readDigit(picture, surveys) {
+  try {
+    const pixels = toMnist(picture, finder, surveys);
+    const probabilities = softmax(logits(pixels));
+    const share = maximum(probabilities);
+    return { texts: [`${probabilities.indexOf(share)}`], share, pixels, probabilities };
+  } catch (error) {
+    if (error instanceof SeveralDigits || !(error instanceof NoDigit)) throw error;
     return { reason: `No digit: ${error.message}` };
   }
 }
 
+/** Return {texts, share, boxes}: lines, the probability that they are right, and digits' boxes. */
+function readLines(picture, surveys) {
+  const lines = linesIn(picture, finder, reader, surveys);
+  if (!lines.length) return { reason: "No line of digits can be read" };
+  return {
+    texts: lines.map(({ digits }) => digits.map(({ digit }) => digit).join("")),
+    share: lines.reduce((share, { probability }) => share * probability, 1),
+    boxes: lines.flatMap(({ digits }) => digits.map(({ box }) => box)),
+  };
+}
+
 /** Show a result; announce it to screen readers once the stroke is done. */
-function show({ pixels, probabilities, reason }, isDone) {
-  const shares = probabilities ?? new Array(10).fill(0);
-  const best = probabilities ? shares.indexOf(maximum(shares)) : -1;
-  const sure = probabilities && `${percent(shares[best])} sure`;
-  document.body.classList.toggle("none", best < 0);
-  element("answer").textContent = best < 0 ? "–" : best;
-  element("verdict").textContent = reason ?? sure;
+function show({ texts, share, reason, pixels, probabilities, boxes }, isDone) {
+  const said = reason ?? `${percent(share)} sure`;
+  document.body.classList.toggle("none", !texts);
+  document.body.classList.toggle("several", Boolean(boxes));
+  showAnswer(texts ?? ["–"]);
+  element("verdict").textContent = said;
+  showShares(probabilities);
+  showSeen(pixels ?? new Uint8Array(SIDE * SIDE));
+  showBoxes(boxes ?? []);
+  if (isDone) element("status").textContent = reason ?? `Answer: ${texts.join(", ")}, ${said}`;
+}
+
+/** Show lines of text; the style fits their size to the longest. */
+function showAnswer(texts) {
+  const answer = element("answer");
+  answer.textContent = texts.join("\n");
+  answer.style.setProperty("--longest", Math.max(...texts.map((text) => text.length)));
+  answer.style.setProperty("--lines", texts.length);
+}
+
+/** Show each digit's probability; none without. */
+function showShares(probabilities) {
+  const best = probabilities ? probabilities.indexOf(maximum(probabilities)) : -1;
   rows.forEach(({ row, bar, share }, digit) => {
     row.classList.toggle("best", digit === best);
-    bar.style.transform = `scaleX(${shares[digit]})`;
-    share.textContent = probabilities ? percent(shares[digit]) : "";
+    bar.style.transform = `scaleX(${probabilities?.[digit] ?? 0})`;
+    share.textContent = probabilities ? percent(probabilities[digit]) : "";
   });
-  showSeen(pixels ?? new Uint8Array(SIDE * SIDE));
-  if (isDone) element("status").textContent = reason ?? `Answer: ${best}, ${sure}`;
+}
+
+/** Show boxes over the field, given in pixels of what is read. */
+function showBoxes(boxes) {
+  const frames = boxes.map((box) => {
+    const frame = document.createElement("div");
+    const edges = field.placeOf(box).map((share) => `${100 * share}%`);
+    ["left", "top", "width", "height"].forEach((side, n) => (frame.style[side] = edges[n]));
+    return frame;
+  });
+  element("boxes").replaceChildren(...frames);
 }
 
 function percent(share) {
