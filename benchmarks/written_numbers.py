@@ -2,7 +2,7 @@
 
 Digits are MNIST's test digits and, with a UNIPEN file or folder, those of writers that no net has
 seen. Pictures depend on the kind and their number only, so anybody can draw them again. With
---peers, the first of the same pictures go through Tesseract and RapidOCR too, as far as they are
+--peers, the first of the pictures with MNIST's digits go through Tesseract and RapidOCR too, as far as they are
 installed (Debian's tesseract-ocr, PyPI's rapidocr-onnxruntime); of what they print, digits count.
 
     python benchmarks/written_numbers.py --out records/<date>-numbers
@@ -292,7 +292,9 @@ def main() -> None:
     parser.add_argument("strokes", type=Path, nargs="?", help="a UNIPEN file or a folder of them")
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
     parser.add_argument("--count", type=int, default=A_KIND, help="pictures of a kind")
-    parser.add_argument("--peers", type=int, default=0, help="pictures of a kind for other readers")
+    parser.add_argument(
+        "--peers", type=int, default=0, help="pictures of a kind, of MNIST's digits, for others"
+    )
     parser.add_argument("--pictures", type=Path, help="folder for the pictures and labels.csv")
     parser.add_argument("--out", type=Path, help="folder for numbers.json")
     options = parser.parse_args()
@@ -314,7 +316,8 @@ def main() -> None:
                 keep(options.pictures, f"{name} {kind}", samples)
             told = {"tinydigits": measured(samples, tinydigits_page)}
             few = samples[: options.peers]
-            told |= {peer: measured(few, reader) for peer, reader in others.items()}
+            if source is sources["MNIST"]:
+                told |= {peer: measured(few, reader) for peer, reader in others.items()}
             figures[f"{name}, {kind}"] = told
             print(f"{name}, {kind}: {told}", flush=True)
     if options.out:

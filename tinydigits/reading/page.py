@@ -23,6 +23,7 @@ Reader = Callable[[Floats], Floats]
 
 REACH = 16  # pixels of a strip: the first digit begins, the last ends, as far from its middle
 INKED = 0.4  # of a strip's ink: as much belongs to a digit's box
+LIKELY = 0.6  # probability of each digit of a line, in the geometric mean: with less it is none
 MOST_LINES, MOST_DIGITS = 100, 200  # in a picture
 
 
@@ -83,11 +84,16 @@ def page_of(image: Image.Image, finder: Finder, reader: Reader) -> Page:
     if len(strips) > MOST_LINES:
         raise InputError(messages.too_many_lines(len(strips), MOST_LINES))
     lines = (_line(strip, decode(reader(strip.ink))) for strip in strips)
-    found = tuple(line for line in lines if line.digits)
+    found = tuple(line for line in lines if _is_number(line))
     digits = sum(len(line.digits) for line in found)
     if digits > MOST_DIGITS:
         raise InputError(messages.too_many_digits(digits, MOST_DIGITS))
     return Page(found)
+
+
+def _is_number(line: ReadLine) -> bool:
+    """Return whether a line's digits are likely enough, on average, to be digits at all."""
+    return bool(line.digits) and line.probability >= LIKELY ** len(line.digits)
 
 
 def _line(strip: Strip, reading: Reading) -> ReadLine:

@@ -1,6 +1,7 @@
 // Reads all digits in a picture: a port of reading/page.py.
 
 const BOX_REACH = 16; // pixels of a strip: first and last digit end as far from their middle
+const LIKELY = 0.6; // probability of each digit of a line, in the geometric mean: less is none
 const INKED = 0.4; // of a strip's ink: as much belongs to a digit's box
 
 /**
@@ -12,7 +13,12 @@ function linesIn(picture, finder, reader, surveys) {
   if (isBlank(picture)) return [];
   const strips = stripsOf(picture, finder, surveys);
   const lines = strips.map((strip) => lineFrom(strip, decode(reader(strip.ink))));
-  return lines.filter(({ digits }) => digits.length);
+  return lines.filter(isNumber);
+}
+
+/** Return whether a line's digits are likely enough, on average, to be digits at all. */
+function isNumber({ digits, probability }) {
+  return digits.length > 0 && probability >= LIKELY ** digits.length;
 }
 
 function lineFrom(strip, { digits, certainties, columns, probability }) {
