@@ -2,8 +2,9 @@
 
 Digits are MNIST's test digits and, with a UNIPEN file or folder, those of writers that no net has
 seen. Pictures depend on the kind and their number only, so anybody can draw them again. With
---peers, the first of the pictures with MNIST's digits go through Tesseract and RapidOCR too, as far as they are
-installed (Debian's tesseract-ocr, PyPI's rapidocr-onnxruntime); of what they print, digits count.
+--peers, the first of the pictures with MNIST's digits go through Tesseract and RapidOCR too, as far
+as they are installed (Debian's tesseract-ocr, PyPI's rapidocr-onnxruntime); of what they print,
+digits count.
 
     python benchmarks/written_numbers.py --out records/<date>-numbers
     python benchmarks/written_numbers.py <folder or file> --peers 50 --pictures build/numbers

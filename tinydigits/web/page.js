@@ -14,7 +14,6 @@ globalThis.tinydigits = {
 };
 
 const PEN_REST = 250; // milliseconds without a new stroke until several digits are read
-const DRAWN_SURVEYS = 1; // of a drawing
 const REST = 4; // pause before a reading within a stroke, in durations of the last reading
 
 const field = drawingField(element("field"), changed);
@@ -60,13 +59,13 @@ function readField(isDone) {
 /** Read and show one digit at once. Several take longer: they wait until the pen rests. */
 function readPicture(picture, isDrawing, isDone) {
   // A drawing is large in its field. Looking for tiny digits would take too long between strokes.
-  const last = isDrawing ? DRAWN_SURVEYS : Infinity;
+  const most = (count) => (isDrawing ? count : Infinity);
   try {
-    show(readDigit(picture, SURVEYS.slice(0, last)), isDone);
+    show(readDigit(picture, SURVEYS.slice(0, most(1))), isDone);
   } catch (error) {
     if (!(error instanceof SeveralDigits)) throw error;
     if (!isDrawing) show({ reason: "Reading …" }, false);
-    const finish = () => show(readLines(picture, PAGE_SURVEYS.slice(0, last)), true);
+    const finish = () => show(readLines(picture, PAGE_SURVEYS.slice(0, most(2))), true);
     if (isDone) waiting = setTimeout(finish, PEN_REST);
   }
 }
