@@ -26,8 +26,8 @@ from tinydigits.export import html, parity
 from tinydigits.export.folded import fold
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.net.trained import load
-from tinydigits.reading.reading import read
 from tinydigits.reading.read_command import marked_copy
+from tinydigits.reading.reading import read
 from tinydigits.scenes import scene, setting, settings, writing
 from tinydigits.scenes.glyphs import from_shapes
 from tinydigits.scenes.writing import Mark

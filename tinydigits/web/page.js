@@ -90,7 +90,7 @@ function readDigit(picture, surveys) {
 /** Return {texts, share, boxes}: lines, the probability that they are right, and digits' boxes. */
 function readLines(picture, surveys) {
   const lines = linesIn(picture, finder, reader, surveys);
-  if (!lines.length) return { reason: "No line of digits can be read" };
+  if (!lines.length) return { reason: "More than one digit, but none is clear: leave more room between them" };
   return {
     texts: lines.map(({ digits }) => digits.map(({ digit }) => digit).join("")),
     share: lines.reduce((share, { probability }) => share * probability, 1),

@@ -1,0 +1,47 @@
+"""The page in a real browser."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tinydigits import load
+from tinydigits.export import html
+from tinydigits.export.folded import fold
+
+WIDE = {"width": 1000, "height": 760}
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page's file."""
+    path = tmp_path_factory.mktemp("page") / "digits.html"
+    path.write_bytes(html.page(fold(load()), "people"))
+    return path
+
+
+@pytest.fixture
+def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
+    """A function that opens the page; no test may cause a request or an error."""
+    asked, faults = list[str](), list[str]()
+
+    def open_page(**options: Any) -> Any:
+        page = browser.new_context(**{"viewport": WIDE, **options}).new_page()
+        page.on("console", lambda message: faults.append(message.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(file.as_uri())
+        return page
+
+    yield open_page
+    for context in browser.contexts:
+        context.close()
+    assert asked == [file.as_uri()]
+    assert not faults
+
+
+@pytest.fixture
+def page(opened: Callable[..., Any]) -> Any:
+    """The page, opened."""
+    return opened()
