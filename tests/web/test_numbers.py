@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -89,7 +89,7 @@ class Told(NamedTuple):
     """What is read in a picture: the text, each digit's box, and each line's probability."""
 
     text: str
-    boxes: list[tuple[int, ...]]
+    boxes: Sequence[tuple[int, ...]]
     probabilities: list[float]
 
 
@@ -110,7 +110,7 @@ def test_a_picture_says_what_python_reads(
 
 
 def rows(request: pytest.FixtureRequest) -> list[Image.Image]:
-    """Two pictures of each kind that the benchmark draws, of MNIST's digits if they are there."""
+    """Return two grey pictures of each kind of the benchmark, of MNIST's digits if possible."""
     benchmark = import_module("written_numbers")
     try:
         test = request.getfixturevalue("real")[1]
@@ -120,9 +120,8 @@ def rows(request: pytest.FixtureRequest) -> list[Image.Image]:
     kinds = {name: draw for name, draw in benchmark.KINDS.items() if name != "letters only"}
     rngs = [np.random.default_rng((number, kind)) for kind in range(8) for number in range(2)]
     draws = [draw for draw in kinds.values() for _ in range(2)]
-    return [
-        Image.fromarray(draw(source, rng).picture) for draw, rng in zip(draws, rngs, strict=True)
-    ]
+    drawn = [draw(source, rng).picture for draw, rng in zip(draws, rngs, strict=True)]
+    return [prepared(Image.fromarray(each)) for each in drawn]
 
 
 def in_page(page: Page, image: Image.Image) -> Told:
@@ -131,7 +130,7 @@ def in_page(page: Page, image: Image.Image) -> Told:
           const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
           return tinydigits.linesIn(bytes, width, height);
         }""",
-        [*image.size, base64.b64encode(image.convert("L").tobytes()).decode()],
+        [*image.size, base64.b64encode(image.tobytes()).decode()],
     )
     text = "\n".join("".join(str(each["digit"]) for each in line["digits"]) for line in found)
     boxes = [tuple(each["box"]) for line in found for each in line["digits"]]
@@ -139,7 +138,7 @@ def in_page(page: Page, image: Image.Image) -> Told:
 
 
 def in_python(image: Image.Image) -> Told:
-    found = reading.page_of(prepared(image), finder(), strip.reader())
+    found = reading.page_of(image, finder(), strip.reader())
     boxes = [each.box for line in found.lines for each in line.digits]
     return Told(found.text, boxes, [line.probability for line in found.lines])
 

@@ -29,7 +29,7 @@ from tinydigits.reading.finding import (
 from tinydigits.reading.ink import measured
 
 SURVEYS = (128, 320, 640, 1280)  # pixels of a picture's longer side; the next if digits are small
-LEGIBLE = 20  # pixels of most digits in a survey: as large, one survey more must show more of them
+LEGIBLE = 20  # pixels of a digit in a survey: as large, it can be told from a piece of one
 LARGE = 40  # pixels: as large, none can
 HEIGHT = 56  # pixels of a digit in the view of a line
 MARGIN = 0.7  # of a digit's size: what is seen of the picture around a line
@@ -183,18 +183,23 @@ def _in_view(line: Line, seen: Look) -> tuple[float, float]:
 
 
 def _survey(picture: Image.Image, finder: Finder) -> Look:
-    """Return the survey in which most digits are found, until they are legible and no more come."""
+    """Return the survey in which most digits are legible, until no more come."""
     whole = (0, 0, *picture.size)
     best = look(picture, whole, SURVEYS[0], finder)
     for longest in SURVEYS[1:]:
         if longest > 4 * max(picture.size) or _usual_size(best) >= LARGE:
             break
         survey = look(picture, whole, longest, finder)
-        if len(survey.digits) > len(best.digits):
+        if _found(survey) > _found(best):
             best = survey
         elif _usual_size(best) >= LEGIBLE:
             break
     return best
+
+
+def _found(seen: Look) -> tuple[int, int]:
+    """Return how many digits are legible, and how many there are: small ones may be pieces."""
+    return sum(digit.size >= LEGIBLE for digit in seen.digits), len(seen.digits)
 
 
 def _usual_size(seen: Look) -> float:

@@ -1,7 +1,8 @@
 // Finds the lines of digits in a grey picture, as strips of ink: a port of reading/lines.py.
 
 const PAGE_SURVEYS = [128, 320, 640, 1280]; // pixels of a picture's longer side
-const LEGIBLE = 20; // pixels of most digits in a survey: as large, one survey more must show more
+const LEGIBLE = 20; // pixels of a digit in a survey: as large, it can be told from a piece of one
+const FAR_MORE = 1e6; // digits than any survey finds
 const LARGE = 40; // pixels: as large, none can
 const HEIGHT = 56; // pixels of a digit in the view of a line
 const MARGIN = 0.7; // of a digit's size: what is seen of the picture around a line
@@ -89,7 +90,7 @@ function inBand({ middle, size }, seen) {
   );
 }
 
-/** Return the survey in which most digits are found, until they are legible and no more come. */
+/** Return the survey in which most digits are legible, until no more come. */
 function pageSurvey(picture, finder, surveys) {
   const seenAt = (longest) => look(picture, [0, 0, picture.width, picture.height], longest, finder);
   let best = seenAt(surveys[0]);
@@ -97,10 +98,15 @@ function pageSurvey(picture, finder, surveys) {
     const isTooLong = longest > 4 * Math.max(picture.width, picture.height);
     if (isTooLong || usualSize(best) >= LARGE) break;
     const survey = seenAt(longest);
-    if (survey.digits.length > best.digits.length) best = survey;
+    if (foundIn(survey) > foundIn(best)) best = survey;
     else if (usualSize(best) >= LEGIBLE) break;
   }
   return best;
+}
+
+/** Return how many digits are legible, then how many there are: small ones may be pieces. */
+function foundIn({ digits }) {
+  return digits.filter(({ size }) => size >= LEGIBLE).length + digits.length / FAR_MORE;
 }
 
 /** Return the size of most digits in pixels; 0 if there is none. */
