@@ -82,7 +82,7 @@ def test_a_text_is_more_likely_than_its_likeliest_path() -> None:
 
 
 def test_many_columns_do_not_overflow() -> None:
-    logarithms = np.log(np.full((600, CLASSES + 1), 1 / (CLASSES + 1)))
+    logarithms = np.log(np.full((120, CLASSES + 1), 1 / (CLASSES + 1)))
     reading = decode(logarithms)
     assert 0 <= reading.probability <= 1
     assert len(reading.columns) == len(reading.digits)

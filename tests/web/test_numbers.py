@@ -98,8 +98,8 @@ def test_a_picture_says_what_python_reads(
 ) -> None:
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     told = [(in_page(page, image), in_python(image)) for image in rows(request)]
-    assert len(told) == 16
-    assert len([one for one, _ in told if one.text]) >= 14
+    assert len(told) == 8
+    assert len([one for one, _ in told if one.text]) >= 7
     assert [one.text for one, _ in told] == [other.text for _, other in told]
     for one, other in told:
         assert one.probabilities == pytest.approx(other.probabilities, abs=0.05)
@@ -110,7 +110,7 @@ def test_a_picture_says_what_python_reads(
 
 
 def rows(request: pytest.FixtureRequest) -> list[Image.Image]:
-    """Return two grey pictures of each kind of the benchmark, of MNIST's digits if possible."""
+    """Return a grey picture of each kind of the benchmark, of MNIST's digits if possible."""
     benchmark = import_module("written_numbers")
     try:
         test = request.getfixturevalue("real")[1]
@@ -118,8 +118,8 @@ def rows(request: pytest.FixtureRequest) -> list[Image.Image]:
     except pytest.skip.Exception:
         source = from_images(*synthetic.draw(1_000, seed=0))
     kinds = {name: draw for name, draw in benchmark.KINDS.items() if name != "letters only"}
-    rngs = [np.random.default_rng((number, kind)) for kind in range(8) for number in range(2)]
-    draws = [draw for draw in kinds.values() for _ in range(2)]
+    rngs = [np.random.default_rng((0, kind)) for kind in range(len(kinds))]
+    draws = list(kinds.values())
     drawn = [draw(source, rng).picture for draw, rng in zip(draws, rngs, strict=True)]
     return [prepared(Image.fromarray(each)) for each in drawn]
 
