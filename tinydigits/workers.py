@@ -13,19 +13,22 @@ import signal
 import socket
 import threading
 import warnings
-from collections.abc import Iterator
-from concurrent.futures import CancelledError, Executor, ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import SpawnContext, SpawnProcess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tinydigits import __version__
 from tinydigits.errors import InputError, extra
 
 if TYPE_CHECKING:
     from distributed import Client
+
+T = TypeVar("T")
 
 TIMEOUT = 5.0  # seconds to wait for a cluster to answer
 GO_ON = "what is finished is kept; run the same command to continue"
@@ -38,10 +41,21 @@ class Pool:
     executor: Executor
     workers: int
 
+    def in_order(
+        self, work: Callable[..., T], calls: Iterable[tuple[Any, ...]], ahead: int
+    ) -> Iterator[T]:
+        """Yield the results of calls in order; at most ``ahead`` calls run or wait at a time."""
+        waiting: deque[Future[T]] = deque()
+        for arguments in calls:
+            waiting.append(self.executor.submit(work, *arguments))
+            if len(waiting) == ahead:
+                yield waiting.popleft().result()
+        yield from (each.result() for each in waiting)
 
-def pool(workers: int | None, dask: str | None) -> AbstractContextManager[Pool]:
+
+def pool(workers: int | None, dask: str | None, go_on: str = GO_ON) -> AbstractContextManager[Pool]:
     """Return the workers of the Dask scheduler at ``dask``, or ``workers`` local processes."""
-    return local(workers) if dask is None else cluster(dask)
+    return local(workers, go_on) if dask is None else cluster(dask, go_on)
 
 
 @contextmanager

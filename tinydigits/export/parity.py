@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -250,15 +251,12 @@ def of_finder(file: Path) -> tuple[float, float]:
     Raises:
         UnmeasuredError: onnxruntime is not installed.
     """
-    if not find_spec("onnxruntime"):
-        raise UnmeasuredError("onnxruntime is not installed: pip install 'tinydigits[onnx]'")
+    _need_onnxruntime()
     from tinydigits.net import runtime
 
     exported, shipped = runtime.finder(file), finder()
-    rng, source = np.random.default_rng(0), from_shapes()
     most = np.zeros(2)
-    for _ in range(SCENES):
-        drawn = grey(Image.fromarray(view(source, VIEW, rng).picture))
+    for drawn in _scenes():
         seen = view_of(drawn, (0, 0, *drawn.size), VIEW)
         both = zip(exported(seen), shipped(seen), strict=True)
         most = np.maximum(most, [np.abs(one - other).max() for one, other in both])
@@ -271,16 +269,25 @@ def of_strip(file: Path) -> float:
     Raises:
         UnmeasuredError: onnxruntime is not installed.
     """
-    if not find_spec("onnxruntime"):
-        raise UnmeasuredError("onnxruntime is not installed: pip install 'tinydigits[onnx]'")
+    _need_onnxruntime()
     from tinydigits.net import runtime
 
     exported, shipped = runtime.reader(file), reader()
-    rng, source = np.random.default_rng(0), from_shapes()
     most = 0.0
-    for _ in range(SCENES):
-        drawn = grey(Image.fromarray(view(source, VIEW, rng).picture))
+    for drawn in _scenes():
         for strip in strips_of(drawn, finder()):
             both = np.exp(exported(strip.ink)), np.exp(shipped(strip.ink))
             most = max(most, float(np.abs(both[0] - both[1]).max()))
     return most
+
+
+def _need_onnxruntime() -> None:
+    if not find_spec("onnxruntime"):
+        raise UnmeasuredError("onnxruntime is not installed: pip install 'tinydigits[onnx]'")
+
+
+def _scenes() -> Iterator[Image.Image]:
+    """Yield grey pictures of scenes, the same each time."""
+    rng, source = np.random.default_rng(0), from_shapes()
+    for _ in range(SCENES):
+        yield grey(Image.fromarray(view(source, VIEW, rng).picture))

@@ -1,8 +1,6 @@
 """Views to train the finder on: random scenes as it sees them, drawn by a process of their own."""
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -55,13 +53,9 @@ def stream(seed: int, data_dir: Path | None, first: int = 0) -> Iterator[Views]:
     Raises:
         InputError: the process died.
     """
-    numbers = count(first)
+    calls = ((seed, number, data_dir) for number in count(first))
     with local(1, go_on="add --resume to continue from the last state saved") as pool:
-        ahead: deque[Future[Views]] = deque()
-        while True:
-            while len(ahead) < AHEAD:
-                ahead.append(pool.executor.submit(block, seed, next(numbers), data_dir))
-            yield ahead.popleft().result()
+        yield from pool.in_order(block, calls, AHEAD)
 
 
 def block(seed: int, number: int, data_dir: Path | None) -> Views:

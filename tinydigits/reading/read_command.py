@@ -4,9 +4,7 @@ import csv
 import io
 import json
 import sys
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal
@@ -99,13 +97,9 @@ def pages(
         yield from map(page_in, files)
         return
     go_on = "run the command again"
-    with workers.local(processes, go_on) if dask is None else workers.cluster(dask, go_on) as pool:
-        ahead: deque[Future[Page | str]] = deque()
-        for file in files:
-            if len(ahead) == AHEAD * pool.workers:
-                yield ahead.popleft().result()
-            ahead.append(pool.executor.submit(page_in, _content(file) if dask else file))
-        yield from (each.result() for each in ahead)
+    with workers.pool(processes, dask, go_on) as pool:
+        calls = ((_content(file) if dask else file,) for file in files)
+        yield from pool.in_order(page_in, calls, AHEAD * pool.workers)
 
 
 def _content(file: Picture) -> Picture:

@@ -83,15 +83,13 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         },
     )
     reader = _Reader(net)
+    takes_pictures: dict[str, Any] = {
+        "tags": ["digits"],
+        "responses": _problems(400, 408, 413, 415, 422, 429, 503),
+        "openapi_extra": {"requestBody": request_body()},
+    }
 
-    @api.post(
-        "/predict",
-        tags=["digits"],
-        summary="Read digits",
-        response_model=Predictions,
-        responses=_problems(400, 408, 413, 415, 422, 429, 503),
-        openapi_extra={"requestBody": request_body()},
-    )
+    @api.post("/predict", summary="Read digits", response_model=Predictions, **takes_pictures)
     async def predict(request: Request) -> Response:
         """Read digits in pictures: files in a form, one file, or numbers and base64 in JSON.
 
@@ -100,14 +98,7 @@ def _api(net: ServedNet, metrics: Metrics) -> FastAPI:
         predictions = await reader.predictions(await pictures_in(request))
         return _json(Predictions(model=net.name, predictions=predictions))
 
-    @api.post(
-        "/read",
-        tags=["digits"],
-        summary="Read whole numbers",
-        response_model=Pages,
-        responses=_problems(400, 408, 413, 415, 422, 429, 503),
-        openapi_extra={"requestBody": request_body()},
-    )
+    @api.post("/read", summary="Read whole numbers", response_model=Pages, **takes_pictures)
     async def read(request: Request) -> Response:
         """Read every digit in pictures, line by line, with boxes and probabilities.
 

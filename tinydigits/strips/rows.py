@@ -4,9 +4,7 @@ Some are seen by the finder in scenes. That takes ten times as long as to draw i
 are drawn, with the faults that the finder leaves in ink: holes, remains of lines, specks.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
@@ -58,13 +56,9 @@ def stream(seed: int, data_dir: Path | None, first: int = 0) -> Iterator[list[Ro
     Raises:
         InputError: the process died.
     """
-    numbers = count(first)
+    calls = ((seed, number, data_dir) for number in count(first))
     with local(1, go_on="add --resume to continue from the last state saved") as pool:
-        ahead: deque[Future[list[Row]]] = deque()
-        while True:
-            while len(ahead) < AHEAD:
-                ahead.append(pool.executor.submit(block, seed, next(numbers), data_dir))
-            yield ahead.popleft().result()
+        yield from pool.in_order(block, calls, AHEAD)
 
 
 def block(seed: int, number: int, data_dir: Path | None) -> list[Row]:
