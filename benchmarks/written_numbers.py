@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from io import BytesIO
-from itertools import pairwise
 from pathlib import Path
 from shutil import which
 from subprocess import run
@@ -49,13 +48,12 @@ from tinydigits.train import hardware
 A_KIND = 300  # pictures
 HEIGHTS = (24, 90)  # pixels of a digit, smallest and largest
 LENGTHS = (2, 10)  # digits of a number
-GAPS = (0.06, 0.4)  # between neighbours, in digit heights
+GAPS = writing.BETWEEN  # between neighbours, in digit heights
 TOUCHING = (-0.12, 0.0)  # likewise, where they touch
 MOST_LINES = 5
 
 SURE = 0.99  # probability of a line
 CELL = (0.3, 0.6)  # between neighbours in a form, in digit heights
-ROOM = (0.15, 0.4)  # between a digit and its cell's upper and lower side, in digit heights
 
 Rng = np.random.Generator
 Pixels = npt.NDArray[np.uint8]
@@ -118,41 +116,15 @@ def field(source: Source, rng: Rng) -> Sample:
     """Return a number in a form's field: one box, or a cell for each digit."""
     size = float(np.exp(rng.uniform(*np.log(HEIGHTS))))
     marks = row(source, size, rng, between=CELL)
-    low, high = writing.bounds(marks)
-    top, bottom = low[1] - size * rng.uniform(*ROOM), high[1] + size * rng.uniform(*ROOM)
-    left, right = low[0] - size * rng.uniform(*ROOM), high[0] + size * rng.uniform(*ROOM)
-    walls = [(left, top, left, bottom), (right, top, right, bottom)]
-    if rng.random() < 0.5:
-        middles = [(one.high[0] + other.low[0]) / 2 for one, other in pairwise(marks)]
-        walls += [(x, top, x, bottom) for x in middles]
-    sides = [(left, top, right, top), (left, bottom, right, bottom), *walls]
-    drawn = [*marks, line_mark(sides)]
+    drawn = [*marks, writing.field(marks, size, rng)]
     return Sample(taken(drawn, (settings.writing,), size, rng, source), text_of(marks))
-
-
-def line_mark(lines: Sequence[tuple[float, float, float, float]]) -> Mark:
-    """Return straight lines, from x and y to x and y in pixels, as a mark that is no digit."""
-    strokes = np.array(lines).reshape(-1, 2, 2)
-    low, high = strokes.min(axis=(0, 1)), strokes.max(axis=(0, 1))
-    extent = (high - low).max()
-    return Mark(None, list((strokes - (low + high) / 2) / extent), low, high)
-
-
-def signs(size: float, rng: Rng) -> list[Mark]:
-    """Return a row of letters and signs."""
-    count = int(rng.integers(3, 9))
-    marks = [
-        writing.sign(size * float(np.exp(0.1 * rng.standard_normal())), rng) for _ in range(count)
-    ]
-    gaps = (size * rng.uniform(*GAPS, count - 1)).tolist()
-    return writing.row(marks, gaps, [0.0] * count)
 
 
 def letters(source: Source, rng: Rng) -> Sample:
     """Return written letters and printed words, and no digit."""
     size = float(np.exp(rng.uniform(*np.log(HEIGHTS))))
     parts = (settings.writing, settings.texted) if rng.random() < 0.5 else plain(rng)
-    return Sample(taken(signs(size, rng), parts, size, rng, source), "")
+    return Sample(taken(writing.word(size, rng), parts, size, rng, source), "")
 
 
 def beside_letters(source: Source, rng: Rng) -> Sample:
@@ -164,7 +136,7 @@ def beside_letters(source: Source, rng: Rng) -> Sample:
             taken(number, (settings.writing, settings.texted), size, rng, source), text_of(number)
         )
     below = np.array((0, size * rng.uniform(1.5, 2.2)))
-    marks = [*number, *(mark.moved(below) for mark in signs(size, rng))]
+    marks = [*number, *(mark.moved(below) for mark in writing.word(size, rng))]
     low, high = writing.bounds(marks)
     centred = [mark.moved(-(low + high) / 2) for mark in marks]
     return Sample(taken(centred, plain(rng), size, rng, source), text_of(number))

@@ -1,6 +1,7 @@
 """What is written in a scene: digits in rows, signs, and the lines drawn around digits."""
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ from PIL import Image
 from tinydigits.scenes import drawing
 from tinydigits.scenes.drawing import Floats, Line, Points, Projection, Shape
 from tinydigits.scenes.signs import SIGNS
+
+BETWEEN = (0.06, 0.4)  # between neighbours in a word, in digit heights
+ROOM = (0.15, 0.4)  # between digits and the sides of a form's field, in digit heights
 
 Glyph = Sequence[Points] | Image.Image
 """A digit as strokes in the unit box around the origin, or as a picture of its ink, cropped."""
@@ -98,6 +102,27 @@ def bounds(marks: Sequence[Mark]) -> tuple[npt.NDArray[np.float64], npt.NDArray[
         np.min([mark.low for mark in marks], axis=0),
         np.max([mark.high for mark in marks], axis=0),
     )
+
+
+def word(size: float, rng: np.random.Generator) -> list[Mark]:
+    """Return a row of letters and signs around the origin, about ``size`` pixels high."""
+    count = int(rng.integers(3, 9))
+    marks = [sign(size * float(np.exp(0.1 * rng.standard_normal())), rng) for _ in range(count)]
+    return row(marks, (size * rng.uniform(*BETWEEN, count - 1)).tolist(), [0.0] * count)
+
+
+def field(marks: Sequence[Mark], size: float, rng: np.random.Generator) -> Mark:
+    """Return a form's field around a row of digits: one box, or a cell for each digit."""
+    low, high = bounds(marks)
+    left, top = low - size * rng.uniform(*ROOM, 2)
+    right, bottom = high + size * rng.uniform(*ROOM, 2)
+    walls = [left, right]
+    if rng.random() < 0.5:
+        walls += [(one.high[0] + other.low[0]) / 2 for one, other in pairwise(marks)]
+    sides = [((left, y), (right, y)) for y in (top, bottom)]
+    lines = np.array(sides + [((x, top), (x, bottom)) for x in walls])
+    low, high = lines.min(axis=(0, 1)), lines.max(axis=(0, 1))
+    return Mark(None, list((lines - (low + high) / 2) / (high - low).max()), low, high)
 
 
 def underline(marks: Sequence[Mark], gap: float, rng: np.random.Generator) -> Points:

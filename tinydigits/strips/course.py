@@ -29,7 +29,7 @@ def batch_of(rows: Sequence[Row]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     for strip, row in zip(strips, rows, strict=True):
         strip[0, :, : row.ink.shape[1]] = row.ink / np.float32(255)
     columns = torch.tensor([(row.ink.shape[1] + 1) // 2 for row in rows])
-    digits = torch.tensor([digit for row in rows for digit in row.digits])
+    digits = torch.tensor([digit for row in rows for digit in row.digits], dtype=torch.int64)
     return (
         torch.from_numpy(strips),
         columns,

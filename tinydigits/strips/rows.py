@@ -1,7 +1,8 @@
 """Rows to train the strip net on: lines of digits as the reading shows them to it.
 
 Some are seen by the finder in scenes. That takes ten times as long as to draw ink at once, so most
-are drawn, with the faults that the finder leaves in ink: holes, remains of lines, specks.
+are drawn, with the faults that the finder leaves in ink: holes, remains of lines, specks. Some rows
+are letters that the finder takes for digits, and say nothing.
 """
 
 from collections.abc import Iterator
@@ -19,12 +20,12 @@ from scipy import ndimage
 from tinydigits.finder.views import source
 from tinydigits.net.contract import STRIP
 from tinydigits.net.finder import finder
-from tinydigits.reading.finding import Floats, look_at
+from tinydigits.reading.finding import Digit, Floats, Look, look_at
 from tinydigits.reading.image import grey
 from tinydigits.reading.lines import HEIGHT, SIZE, digits_near, strip_of
 from tinydigits.scenes import drawing, scene, writing
 from tinydigits.scenes.drawing import Line, Points, Projection
-from tinydigits.scenes.settings import anything
+from tinydigits.scenes.settings import anything, texted
 from tinydigits.scenes.writing import Mark, Source
 from tinydigits.seeds import derive
 from tinydigits.workers import local
@@ -35,6 +36,10 @@ MOST = 10  # digits in a row
 WIDEST = 900  # pixels of a view
 SPREAD = 0.15  # standard deviation of the logarithm of digits' height
 SCENES = 0.2  # share of the rows that are seen in scenes
+WORDS = 0.5  # share of those scenes without a digit: in most of them, none is found
+PRINTED = 0.3  # share of the scenes without a digit with printed words in any case
+FIELDS = 0.12  # share of the scenes with digits that have them in a form's field, ...
+UNDERLINED = 0.1  # ... or underlined so closely that lines touch
 LOST = 0.3  # of a digit's height: if as much of a row's ends is not found, it is no example
 
 Bytes = npt.NDArray[np.uint8]
@@ -76,24 +81,34 @@ def block(seed: int, number: int, data_dir: Path | None) -> list[Row]:
 def _seen(digits: Source, rng: np.random.Generator) -> Row | None:
     """Return a row in a scene as the reading shows it; None if it does not show all of it."""
     size = HEIGHT * float(np.exp(rng.normal(0, SPREAD)))
-    marks = row_of(digits, size, rng)
+    marks = writing.word(size, rng) if rng.random() < WORDS else row_of(digits, size, rng)
     low, high = writing.bounds(marks)
     width = int(high[0] - low[0] + 2 * size * rng.uniform(0.3, 0.9))
     if width > WIDEST:
         return None
     view = _view(marks, size, width, digits, rng)
     seen = look_at((0, 0, *view.shape[::-1]), view, finder())
-    found = digits_near(view.shape[0] / 2, size, seen)
     real = [mark for mark in marks if mark.label is not None]
-    ends = width / 2 + real[0].low[0], width / 2 + real[-1].high[0]
+    found = digits_near(view.shape[0] / 2, size, seen) if real else _supposed(seen, rng)
     if not found:
         return None
     left, right = min(each.box[0] for each in found), max(each.box[2] for each in found)
-    if left > ends[0] + LOST * size or right < ends[1] - LOST * size:
+    if real and (
+        left > width / 2 + real[0].low[0] + LOST * size
+        or right < width / 2 + real[-1].high[0] - LOST * size
+    ):
         return None
     strip = strip_of(seen, found)
     labels = tuple(mark.label for mark in real if mark.label is not None)
     return Row(np.rint(255 * strip.ink).astype(np.uint8), labels)
+
+
+def _supposed(seen: Look, rng: np.random.Generator) -> list[Digit]:
+    """Return what the finder takes for a line of digits where there is none."""
+    if not seen.digits:
+        return []
+    one = seen.digits[int(rng.integers(len(seen.digits)))]
+    return digits_near((one.box[1] + one.box[3]) / 2, one.size, seen)
 
 
 def _view(
@@ -104,7 +119,15 @@ def _view(
     if setting.pixels:
         setting = replace(setting, pixels=int(max(28, width * rng.uniform(0.25, 0.8))))
     every = list(marks)
-    if rng.random() < 0.3:
+    has_digits = any(mark.label is not None for mark in marks)
+    around = rng.random()
+    if has_digits and around < FIELDS:
+        every.append(writing.field(marks, size, rng))
+    elif has_digits and around < FIELDS + UNDERLINED:
+        setting = replace(setting, underline=float(rng.uniform(-0.1, 0.1)))
+    elif not has_digits and around < PRINTED:
+        setting = replace(setting, **texted(rng))
+    if has_digits and rng.random() < 0.3:
         away = np.array((rng.normal(0, size), rng.choice((-1, 1)) * size * rng.uniform(1.3, 1.8)))
         every += [mark.moved(away) for mark in row_of(digits, size, rng)]
     shape = (round(2.4 * size), width)
@@ -179,7 +202,7 @@ def _spoiled(ink: npt.NDArray[np.floating[Any]], rng: np.random.Generator) -> Fl
 
 
 def row_of(digits: Source, size: float, rng: np.random.Generator) -> list[Mark]:
-    """Return a row of digits around the origin, in some with a letter or sign among them."""
+    """Return a row of digits around the origin, in some with letters or signs among or beside."""
     differ = rng.uniform(0, 0.15)
     sizes = size * np.exp(differ * rng.standard_normal(int(rng.integers(1, MOST + 1))))
     marks = [
@@ -188,6 +211,9 @@ def row_of(digits: Source, size: float, rng: np.random.Generator) -> list[Mark]:
     if rng.random() < 0.12:
         sign = writing.sign(size * rng.uniform(0.2, 1), rng)
         marks.insert(int(rng.integers(len(marks) + 1)), sign)
+    elif rng.random() < 0.06:
+        signs = [writing.sign(size * rng.uniform(0.7, 1.1), rng) for _ in range(rng.integers(2, 5))]
+        marks = [*signs, *marks] if rng.random() < 0.5 else [*marks, *signs]
     rises = (0.07 * size * rng.standard_normal(len(marks))).tolist()
     return writing.row(marks, (size * _gaps(len(marks) - 1, rng)).tolist(), rises)
 
