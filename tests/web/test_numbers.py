@@ -171,7 +171,7 @@ def test_answers_are_decoded_as_python_does(page: Page, sharpness: float) -> Non
 
 SAME: list[tuple[Any, list[str]]] = [
     (lines, [
-        "LEGIBLE", "HEIGHT", "MARGIN", "BAND", "REACH", "DRIFT", "SLOPE", "ALIKE", "LEVEL", "SAME",
+        "FIRST", "LARGEST", "WANTED", "LARGE", "LEGIBLE", "HEIGHT", "MARGIN", "BAND", "REACH", "DRIFT", "SLOPE", "ALIKE", "LEVEL", "SAME",
         "TRACE", "BESIDE", "SIZE", "EDGE", "STRIP",
     ]),
     (decoding, ["BEAM", "UNLIKELY", "NEVER", "BLANK"]),
@@ -186,6 +186,6 @@ def test_thresholds_are_those_of_python(page: Page, module: Any, names: list[str
 
 
 def test_thresholds_of_another_name_are_those_of_python(page: Page) -> None:
-    assert page.evaluate("PAGE_SURVEYS") == list(lines.SURVEYS)
+    assert page.evaluate("CLOSER") == list(lines.CLOSER)
     found = page.evaluate("[LINE_LOOKS, LINE_SETTLED, BOX_REACH]")
     assert found == [lines.LOOKS, lines.SETTLED, reading.REACH]

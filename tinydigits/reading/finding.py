@@ -286,7 +286,7 @@ def _joined(digits: list[Digit], pieces: npt.NDArray[np.int32]) -> list[Digit]:
     joined: list[Digit] = []
     for digit in digits:
         for number, whole in enumerate(joined):
-            if _piece(digit, pieces) == _piece(whole, pieces) and _is_part(digit, whole):
+            if _is_part(digit, whole) and _piece(digit, pieces) == _piece(whole, pieces):
                 ink, box = whole.ink + digit.ink, _union(whole.box, digit.box)
                 joined[number] = whole._replace(mask=whole.mask | digit.mask, ink=ink, box=box)
                 break

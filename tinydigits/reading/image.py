@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
+from PIL.ExifTags import Base
 from PIL.Image import Resampling
 from scipy import ndimage
 
@@ -52,7 +53,9 @@ def to_mnist(image: Image.Image, finder: Finder | None = None) -> npt.NDArray[np
 
 def prepared(image: Image.Image) -> Image.Image:
     """Return a picture of any mode upright, opaque and grey."""
-    return grey(opaque(ImageOps.exif_transpose(image)))
+    if image.getexif().get(Base.Orientation, 1) != 1:  # Pillow would copy an upright picture, too
+        image = ImageOps.exif_transpose(image)
+    return grey(opaque(image))
 
 
 def is_blank(picture: Image.Image) -> bool:
@@ -98,7 +101,9 @@ def _channels_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """Return the picture as 8-bit L or RGB."""
+    """Return the picture as 8-bit L or RGB, itself if it is."""
+    if image.mode in ("L", "RGB") and not image.has_transparency_data:
+        return image
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(_eight_bits(np.asarray(image)))
     if image.mode == "P" or image.has_transparency_data:

@@ -28,7 +28,10 @@ from tinydigits.reading.finding import (
 )
 from tinydigits.reading.ink import measured
 
-SURVEYS = (128, 320, 640, 1280)  # pixels of a picture's longer side; the next if digits are small
+FIRST = 128  # pixels of a picture's longer side in the first survey ...
+LARGEST = 1280  # ... and at most
+WANTED = 48  # pixels that most digits shall have in the next survey
+CLOSER = (1.6, 2.5)  # times as large as a survey the next one is, at least and at most
 LEGIBLE = 20  # pixels of a digit in a survey: as large, it can be told from a piece of one
 LARGE = 40  # pixels: as large, none can
 HEIGHT = 56  # pixels of a digit in the view of a line
@@ -185,16 +188,24 @@ def _in_view(line: Line, seen: Look) -> tuple[float, float]:
 def _survey(picture: Image.Image, finder: Finder) -> Look:
     """Return the survey in which most digits are legible, until no more come."""
     whole = (0, 0, *picture.size)
-    best = look(picture, whole, SURVEYS[0], finder)
-    for longest in SURVEYS[1:]:
-        if longest > 4 * max(picture.size) or _usual_size(best) >= LARGE:
-            break
+    longest, most = FIRST, min(LARGEST, 4 * max(picture.size))
+    best = look(picture, whole, longest, finder)
+    while longest < most and _usual_size(best) < LARGE:
+        longest = min(most, _next_longest(longest, best))
         survey = look(picture, whole, longest, finder)
         if _found(survey) > _found(best):
             best = survey
         elif _usual_size(best) >= LEGIBLE:
             break
     return best
+
+
+def _next_longest(longest: int, best: Look) -> int:
+    """Return how many pixels long the survey after one is, so that its digits have WANTED."""
+    closest = CLOSER[1] * longest
+    if best.digits:
+        closest = min(closest, max(best.view.shape) * WANTED / _usual_size(best))
+    return round(max(CLOSER[0] * longest, closest))
 
 
 def _found(seen: Look) -> tuple[int, int]:

@@ -1,6 +1,9 @@
 // Finds the lines of digits in a grey picture, as strips of ink: a port of reading/lines.py.
 
-const PAGE_SURVEYS = [128, 320, 640, 1280]; // pixels of a picture's longer side
+const FIRST = 128; // pixels of a picture's longer side in the first survey ...
+const LARGEST = 1280; // ... and at most
+const WANTED = 48; // pixels that most digits shall have in the next survey
+const CLOSER = [1.6, 2.5]; // times as large as a survey the next one is, at least and at most
 const LEGIBLE = 20; // pixels of a digit in a survey: as large, it can be told from a piece of one
 const FAR_MORE = 1e6; // digits than any survey finds
 const LARGE = 40; // pixels: as large, none can
@@ -23,8 +26,8 @@ const SIZE = 22; // pixels of digits in a strip
 const EDGE = 4; // pixels beside the first and last digit
 
 /** Return the lines of digits in a grey picture as strips, from top to bottom. */
-function stripsOf(picture, finder, surveys) {
-  const survey = pageSurvey(picture, finder, surveys);
+function stripsOf(picture, finder, largest) {
+  const survey = pageSurvey(picture, finder, largest);
   const turn = commonTurn(survey.digits);
   let found = [];
   let left = survey.digits;
@@ -91,17 +94,24 @@ function inBand({ middle, size }, seen) {
 }
 
 /** Return the survey in which most digits are legible, until no more come. */
-function pageSurvey(picture, finder, surveys) {
+function pageSurvey(picture, finder, largest) {
   const seenAt = (longest) => look(picture, [0, 0, picture.width, picture.height], longest, finder);
-  let best = seenAt(surveys[0]);
-  for (const longest of surveys.slice(1)) {
-    const isTooLong = longest > 4 * Math.max(picture.width, picture.height);
-    if (isTooLong || usualSize(best) >= LARGE) break;
+  const most = Math.min(largest, 4 * Math.max(picture.width, picture.height));
+  let [longest, best] = [FIRST, seenAt(FIRST)];
+  while (longest < most && usualSize(best) < LARGE) {
+    longest = Math.min(most, nextLongest(longest, best));
     const survey = seenAt(longest);
     if (foundIn(survey) > foundIn(best)) best = survey;
     else if (usualSize(best) >= LEGIBLE) break;
   }
   return best;
+}
+
+/** Return how many pixels long the survey after one is, so that its digits have WANTED. */
+function nextLongest(longest, best) {
+  const seen = Math.max(best.view.width, best.view.height);
+  const wanted = best.digits.length ? (seen * WANTED) / usualSize(best) : Infinity;
+  return Math.round(Math.max(CLOSER[0] * longest, Math.min(CLOSER[1] * longest, wanted)));
 }
 
 /** Return how many digits are legible, then how many there are: small ones may be pieces. */

@@ -7,11 +7,11 @@ const INKED = 0.4; // of a strip's ink: as much belongs to a digit's box
 /**
  * Return what a picture says, a line each: {digits: [{digit, probability, box}], probability}.
  * @param picture a grey grid of bytes
- * @param surveys how many pixels long the picture is seen, until its digits are legible
+ * @param largest how many pixels long the picture is seen at most, to find its lines
  */
-function linesIn(picture, finder, reader, surveys) {
+function linesIn(picture, finder, reader, largest) {
   if (isBlank(picture)) return [];
-  const strips = stripsOf(picture, finder, surveys);
+  const strips = stripsOf(picture, finder, largest);
   const lines = strips.map((strip) => lineFrom(strip, decode(reader(strip.ink))));
   return lines.filter(isNumber);
 }

@@ -9,11 +9,12 @@ globalThis.tinydigits = {
   reader,
   decode,
   toMnist: (...picture) => toMnist(prepared(...picture), finder, SURVEYS),
-  linesIn: (...picture) => linesIn(prepared(...picture), finder, reader, PAGE_SURVEYS),
+  linesIn: (...picture) => linesIn(prepared(...picture), finder, reader, LARGEST),
   softmax,
 };
 
 const PEN_REST = 250; // milliseconds without a new stroke until several digits are read
+const DRAWING = 320; // pixels: a drawing is seen no longer than that
 const REST = 4; // pause before a reading within a stroke, in durations of the last reading
 
 const field = drawingField(element("field"), changed);
@@ -59,13 +60,12 @@ function readField(isDone) {
 /** Read and show one digit at once. Several take longer: they wait until the pen rests. */
 function readPicture(picture, isDrawing, isDone) {
   // A drawing is large in its field. Looking for tiny digits would take too long between strokes.
-  const most = (count) => (isDrawing ? count : Infinity);
   try {
-    show(readDigit(picture, SURVEYS.slice(0, most(1))), isDone);
+    show(readDigit(picture, isDrawing ? SURVEYS.slice(0, 1) : SURVEYS), isDone);
   } catch (error) {
     if (!(error instanceof SeveralDigits)) throw error;
     if (!isDrawing) show({ reason: "Reading …" }, false);
-    const finish = () => show(readLines(picture, PAGE_SURVEYS.slice(0, most(2))), true);
+    const finish = () => show(readLines(picture, isDrawing ? DRAWING : LARGEST), true);
     if (isDone) waiting = setTimeout(finish, PEN_REST);
   }
 }
@@ -88,8 +88,8 @@ function readDigit(picture, surveys) {
 }
 
 /** Return {texts, share, boxes}: lines, the probability that they are right, and digits' boxes. */
-function readLines(picture, surveys) {
-  const lines = linesIn(picture, finder, reader, surveys);
+function readLines(picture, largest) {
+  const lines = linesIn(picture, finder, reader, largest);
   if (!lines.length) return { reason: "More than one digit, but none is clear: leave more room between them" };
   return {
     texts: lines.map(({ digits }) => digits.map(({ digit }) => digit).join("")),
