@@ -191,20 +191,22 @@ class Read:
 class Evaluate(_OnMnist):
     """Measure a net's accuracy, with a confidence interval, confusion matrix and calibration.
 
-    A CSV file lists pictures of whole numbers: columns file, text and optionally kind.
+    Digits are images and labels in two IDX or .npy files or in one .npz file, or a folder: of
+    pictures in subfolders 0 to 9, or MNIST-C's. A CSV file lists pictures of whole numbers: columns
+    file, text and optionally kind.
     """
 
     digits: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """IDX images and labels, a folder with subfolders 0 to 9, or a CSV; by default MNIST's test."""
+    """Files of images and labels, a folder, or a CSV file; by default MNIST's test digits."""
     model: Model = DEFAULT
     json: Json = False
     plots: Path | None = None
     """Folder for confusion.png, mistakes.png, reliability.png; with a CSV, for each mistake."""
     corruptions: Damage = False
     invert: bool = False
-    """Invert IDX images that are black on white."""
+    """Invert images in IDX and NumPy's files that are black on white."""
     transpose: bool = False
-    """Exchange rows and columns of IDX images, as EMNIST's files need it."""
+    """Exchange rows and columns of images in such files, as EMNIST's need it."""
 
     def run(self) -> int:
         from tinydigits.evaluate.command import evaluate

@@ -101,6 +101,19 @@ def test_digits_in_another_form_are_named_and_read_where_told(
     assert warning.endswith(f": {' and '.join(f'leave out {name}' for name in changes)}\n")
 
 
+def test_arrays_in_another_form_are_named_and_read_where_told(
+    capsys: pytest.CaptureFixture[str], pair: Digits
+) -> None:
+    images = 255 - pair.images.numpy().transpose(0, 2, 1)
+    np.savez("other.npz", images=images[..., None], labels=pair.labels.numpy())
+    np.save("other.npy", (images / 255).astype(np.float32))
+    for files in (["other.npz"], ["other.npy", "some-labels.gz"]):
+        assert main(["evaluate", *files]) == 0
+        assert capsys.readouterr().err.endswith(": add --invert and add --transpose\n")
+        told = figures(capsys, *files, "--invert", "--transpose")
+        assert (told["dataset"], told["accuracy"] > 98) == (", ".join(files), True)
+
+
 def test_digits_that_are_hard_get_no_advice(
     capsys: pytest.CaptureFixture[str], pair: Digits
 ) -> None:
@@ -170,16 +183,19 @@ def test_pictures_of_the_figures_are_written(capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["gone"], "cannot evaluate on gone: expected nothing for MNIST's test digits, two IDX"),
+        (["gone"], "cannot evaluate on gone: expected nothing for MNIST's test digits, two IDX or"),
         (["a", "b", "c"], "cannot evaluate on a b c"),
         (["gone", "gone"], "cannot read gone: No such file"),
         (["some-images", "some-images"], "expected images (N, 28, 28) and labels (N,)"),
         (["some-images", "text"], "text is not an IDX file of bytes: magic number"),
         (["some-images", "broken.gz"], "broken.gz is not an IDX file of bytes"),
-        (["masks", "some-labels.gz"], "masks or some-labels.gz have no pixel above 1: exp"),
-        (["empty", "--invert"], "--invert is for IDX files of images and labels"),
-        (["--transpose"], "--transpose is for IDX files of images and labels"),
-        (["some-images", "eleven"], "label 11 in some-images or eleven: expected 0 to 9"),
+        (["masks", "some-labels.gz"], "the images in masks have no pixel above 1: expected"),
+        (["empty", "--invert"], "--invert is for files of images and labels"),
+        (["--transpose"], "--transpose is for files of images and labels"),
+        (["some-images", "eleven"], "label 11 in eleven: expected 0 to 9"),
+        (["images.npy"], "images.npy contains a single array: give images and labels, as in"),
+        (["gone.npz"], "cannot read gone.npz: No such file"),
+        (["some-images", "images.npy"], "expected images (N, 28, 28) and labels (N,)"),
         (["empty"], "no digits in empty: expected pictures in sub-folders named 0 to 9"),
         (["some-images", "some-labels.gz", "--plots", "text"], "cannot write text/confusion.png"),
         (["--data-dir", "text"], "text is a file: give --data-dir a folder"),
@@ -192,6 +208,7 @@ def test_wrong_inputs_get_one_line(
 ) -> None:
     Path("empty").mkdir()
     Path("text").write_text("not a number in sight")
+    np.save("images.npy", np.zeros((300, 28, 28), np.uint8))
     Path("broken.gz").write_bytes(b"\x1f\x8b broken")
     Path("masks").write_bytes(idx(np.ones((300, 28, 28), np.uint8)))
     Path("eleven").write_bytes(idx(np.full(300, 11, np.uint8)))

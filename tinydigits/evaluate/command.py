@@ -1,25 +1,23 @@
 """The command ``tinydigits evaluate``: a net's metrics on the given digits."""
 
-import gzip
 import json
+import math
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import add
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
-from tinydigits.data import idx
-from tinydigits.data.dataset import digits, mnist_part
-from tinydigits.data.likeness import DARK
+from tinydigits.data.dataset import Digits, digits, mnist_part
 from tinydigits.data.mnist import DISPUTED_TEST_LABELS
 from tinydigits.errors import InputError, warn
-from tinydigits.evaluate import numbers
+from tinydigits.evaluate import mnist_c, numbers, pairs
 from tinydigits.evaluate.assessment import (
+    SAMPLE,
     SUSPICIOUS,
     Answers,
     Assessment,
@@ -31,9 +29,9 @@ from tinydigits.evaluate.assessment import (
     missing_changes,
 )
 from tinydigits.evaluate.corruptions import KINDS
-from tinydigits.evaluate.metrics import Report, report
+from tinydigits.evaluate.metrics import Report, Tally, report
 from tinydigits.files import read_bytes, write_atomically
-from tinydigits.net.contract import CLASSES, SIDE
+from tinydigits.net.contract import CLASSES
 from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.shipped import DEFAULT, ONNX
 from tinydigits.net.trained import load
@@ -57,11 +55,11 @@ def evaluate(
 ) -> int:
     """Print a net's metrics; return 0, or 1 if pictures had to be left out.
 
-    ``paths`` is empty for MNIST's test digits, two IDX files of images and labels, one folder of
-    pictures in sub-folders 0 to 9, or one CSV file of pictures of whole numbers (see
-    ``numbers.listed``), which the default nets read. ``plots`` is a folder for plots; ``damage``
-    adds the accuracy under each kind of damage. ``invert`` and ``transpose`` change the images of
-    IDX files first; a warning names those that seem to be missing.
+    ``paths`` is empty for MNIST's test digits, images and labels in files (see ``pairs.read``), one
+    folder of pictures in sub-folders 0 to 9 or of kinds of damage as in MNIST-C, or one CSV file of
+    pictures of whole numbers (see ``numbers.listed``), which the default nets read. ``plots`` is a
+    folder for plots; ``damage`` adds the accuracy under each kind of damage. ``invert`` and
+    ``transpose`` change the images in files first; a warning names those that seem to be missing.
 
     Raises:
         InputError: the digits or the model cannot be used, ``plots`` cannot be written, or an
@@ -69,13 +67,18 @@ def evaluate(
     """
     if len(paths) == 1 and paths[0].suffix.lower() == CSV and not paths[0].is_dir():
         given = {"model": model != DEFAULT, "corruptions": damage}
-        _check_options(given | {"invert": invert, "transpose": transpose}, paths[0])
+        given |= {"invert": invert, "transpose": transpose}
+        _check_options(given, f"is for single digits, but {paths[0]} lists whole numbers")
         return _evaluate_numbers(paths[0], as_json, plots)
     told: dict[Change, bool] = {"invert": invert, "transpose": transpose}
     changes = tuple(name for name, wanted in told.items() if wanted)
+    if len(paths) == 1 and mnist_c.is_set(paths[0]):
+        given = {"corruptions": damage, "plots": plots is not None}
+        _check_options(given, f"is for one set of digits, but {paths[0]} contains several")
+        return _evaluate_kinds(paths[0], _answers(model), changes, as_json)
     answers, task = _answers(model), _task(paths, data_dir, changes)
     assessed = _assess(answers, task, damage)
-    if len(paths) == 2 and assessed.report.accuracy < SUSPICIOUS:
+    if pairs.are_pair(paths) and assessed.report.accuracy < SUSPICIOUS:
         warn(_advice(missing_changes(answers, task.digits), changes))
     print(json.dumps(_figures(assessed)) if as_json else _text(assessed))
     if plots:
@@ -99,10 +102,11 @@ def _assess(answers: Answers, task: Task, damage: bool) -> Assessment:
 
 
 def _task(paths: tuple[Path, ...], data_dir: Path, changes: tuple[Change, ...]) -> Task:
-    if len(paths) == 2:
-        return _idx_task(*paths, changes)
+    if pairs.are_pair(paths):
+        names = ", ".join(path.name for path in paths)
+        return Task(names, changed(pairs.read(paths), changes))
     if changes:
-        raise InputError(f"--{changes[0]} is for IDX files of images and labels: leave it out")
+        raise InputError(f"--{changes[0]} is for files of images and labels: leave it out")
     if not paths:
         test = mnist_part("test", data_dir)
         return Task("MNIST test", test, disputed=DISPUTED_TEST_LABELS)
@@ -110,9 +114,9 @@ def _task(paths: tuple[Path, ...], data_dir: Path, changes: tuple[Change, ...]) 
         return _folder_task(paths[0])
     given = " ".join(str(path) for path in paths)
     raise InputError(
-        f"cannot evaluate on {given}: expected nothing for MNIST's test digits, two IDX files of "
-        "images and labels, one folder of pictures in sub-folders 0 to 9, or one .csv file that "
-        "lists pictures of numbers"
+        f"cannot evaluate on {given}: expected nothing for MNIST's test digits, two IDX or .npy "
+        "files of images and labels, one .npz file of both, one folder of pictures in sub-folders "
+        "0 to 9 or of MNIST-C, or one .csv file that lists pictures of numbers"
     )
 
 
@@ -125,31 +129,6 @@ def _advice(missing: tuple[Change, ...], given: tuple[Change, ...]) -> str | Non
     return f"the net reads far more of these digits in another form: {options}"
 
 
-def _idx_task(first: Path, second: Path, changes: tuple[Change, ...]) -> Task:
-    images, labels = sorted((_idx(first), _idx(second)), key=lambda array: -array.ndim)
-    if images.shape[1:] != (SIDE, SIDE) or labels.shape != images.shape[:1] or not len(labels):
-        raise InputError(
-            f"{first} and {second} contain arrays of shape {images.shape} and {labels.shape}: "
-            f"expected images (N, {SIDE}, {SIDE}) and labels (N,)"
-        )
-    if labels.max() >= CLASSES:
-        raise InputError(f"label {labels.max()} in {first} or {second}: expected 0 to 9")
-    if images.max() <= DARK:
-        raise InputError(
-            f"the images in {first} or {second} have no pixel above {images.max()}: expected "
-            "pixels from 0 to 255"
-        )
-    return Task(f"{first.name}, {second.name}", changed(digits(images, labels), changes))
-
-
-def _idx(path: Path) -> npt.NDArray[np.uint8]:
-    raw = read_bytes(path)
-    try:
-        return idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
-    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path} is not an IDX file of bytes: {error}") from error
-
-
 def _folder_task(folder: Path) -> Task:
     labels = {
         str(path): label
@@ -160,7 +139,8 @@ def _folder_task(folder: Path) -> Task:
     if not read:
         raise InputError(
             f"no digits in {folder}: expected pictures in sub-folders named 0 to 9, such as "
-            f"{folder / '7'}"
+            f"{folder / '7'}, or {' and '.join(mnist_c.FILES)} in a sub-folder for each kind of "
+            "damage"
         )
     found = digits(
         np.stack([pixels for _, pixels in read]),
@@ -253,13 +233,44 @@ def _draw(assessed: Assessment, folder: Path) -> list[Path]:
     return [folder / file for file in contents]
 
 
-def _check_options(options: dict[str, bool], path: Path) -> None:
-    """Raise an error if an option is given that has no meaning for whole numbers."""
+def _check_options(options: dict[str, bool], reason: str) -> None:
+    """Raise an error if an option is given that has no meaning here."""
     for name, is_given in options.items():
         if is_given:
-            raise InputError(
-                f"--{name} is for single digits, but {path} lists whole numbers: leave it out"
-            )
+            raise InputError(f"--{name} {reason}: leave it out")
+
+
+def _evaluate_kinds(
+    folder: Path, answers: Answers, changes: tuple[Change, ...], as_json: bool
+) -> int:
+    """Print the accuracy on each kind of damage in a folder; return 1 if a kind is left out.
+
+    A kind that cannot be read gets a line on standard error.
+    """
+    kinds = mnist_c.kinds_in(folder)
+    tallies: dict[str, Tally] = {}
+    samples: list[Digits] = []
+    for name, found in _read_kinds(kinds, changes):
+        read = report(answers(found.images), found.labels)
+        tallies[name] = Tally(read.total - read.wrong, read.total)
+        samples.append(found[: math.ceil(SAMPLE / len(kinds))])
+    if not tallies:
+        raise InputError(f"no kind of damage is left of the {len(kinds)} in {folder}: correct them")
+    tested = mnist_c.Assessment(folder.absolute().name, tallies, len(kinds) - len(tallies))
+    if tested.total.accuracy < SUSPICIOUS:
+        # One kind of damage may look like another form, but all together do not.
+        warn(_advice(missing_changes(answers, reduce(add, samples)), changes))
+    print(json.dumps(mnist_c.figures(tested)) if as_json else mnist_c.table(tested))
+    return 1 if tested.left_out else 0
+
+
+def _read_kinds(kinds: Sequence[Path], changes: tuple[Change, ...]) -> Iterator[tuple[str, Digits]]:
+    """Yield each kind's name and digits; one that cannot be read gets a line and is skipped."""
+    for kind in tqdm(kinds, desc="reading", unit="kind", leave=False, disable=None):
+        try:
+            yield kind.name, changed(mnist_c.read(kind), changes)
+        except InputError as error:  # noqa: PERF203 - each kind fails on its own
+            tqdm.write(f"error: {error}; this kind is left out", file=sys.stderr)
 
 
 def _evaluate_numbers(path: Path, as_json: bool, plots: Path | None) -> int:

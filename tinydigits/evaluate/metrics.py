@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -153,6 +154,39 @@ class Report:
 
     def __str__(self) -> str:
         return f"{self.accuracy:.2f} % ({self.wrong:,} of {self.total:,} wrong)"
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many are right."""
+
+    right: int
+    total: int
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right ones, in per cent."""
+        return 100 * self.right / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the accuracy, in per cent (see ``wilson``)."""
+        return wilson(self.right, self.total)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """The figures as JSON shows them."""
+        return {
+            "accuracy": self.accuracy,
+            "wrong": self.total - self.right,
+            "total": self.total,
+            "interval": self.interval,
+        }
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        count = f"{self.right:,} of {self.total:,}"
+        return f"{count}, {self.accuracy:.2f} % ({low:.2f}–{high:.2f} %)"
 
 
 def report(logits: Tensor, labels: Tensor) -> Report:

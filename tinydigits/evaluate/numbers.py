@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from tinydigits.errors import InputError
-from tinydigits.evaluate.metrics import wilson
+from tinydigits.evaluate.metrics import Tally
 from tinydigits.evaluate.strings import digits_right
 from tinydigits.files import read_bytes
 from tinydigits.reading.page import Page
@@ -63,29 +63,6 @@ class Answer:
     def is_right(self) -> bool:
         """Whether all digits and lines are as expected."""
         return self.page.text == self.picture.text
-
-
-@dataclass(frozen=True)
-class Tally:
-    """How many are right."""
-
-    right: int
-    total: int
-
-    @property
-    def accuracy(self) -> float:
-        """Share of right ones, in per cent."""
-        return 100 * self.right / self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """The 95 % interval of the accuracy, in per cent (see ``wilson``)."""
-        return wilson(self.right, self.total)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        count = f"{self.right:,} of {self.total:,}"
-        return f"{count}, {self.accuracy:.2f} % ({low:.2f}–{high:.2f} %)"
 
 
 @dataclass(frozen=True)
@@ -189,16 +166,7 @@ def figures(tested: Assessment) -> dict[str, Any]:
 
 
 def _both(answers: Sequence[Answer]) -> dict[str, Any]:
-    return {"whole": _described(wholes(answers)), "digits": _described(digits(answers))}
-
-
-def _described(tally: Tally) -> dict[str, Any]:
-    return {
-        "accuracy": tally.accuracy,
-        "wrong": tally.total - tally.right,
-        "total": tally.total,
-        "interval": tally.interval,
-    }
+    return {"whole": wholes(answers).figures, "digits": digits(answers).figures}
 
 
 def table(tested: Assessment) -> str:

@@ -88,7 +88,7 @@ def from_array(array: npt.ArrayLike) -> Image.Image:
     is_picture = picture.ndim == 2 or (picture.ndim == 3 and picture.shape[2] in (3, 4))
     if not is_picture or values.size == 0 or values.dtype.kind not in "buif":
         raise messages.no_picture(values)
-    return Image.fromarray(_eight_bits(picture))
+    return Image.fromarray(eight_bits(picture))
 
 
 def _channels_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -105,14 +105,14 @@ def opaque(image: Image.Image) -> Image.Image:
     if image.mode in ("L", "RGB") and not image.has_transparency_data:
         return image
     if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bits(np.asarray(image)))
+        return Image.fromarray(eight_bits(np.asarray(image)))
     if image.mode == "P" or image.has_transparency_data:
         return _on_paper(image.convert("RGBA"))
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
-def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Return numbers of any type and scale as uint8, 0 to 255."""
+def eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return numbers of any shape, type and scale as uint8, 0 to 255; see ``from_array``."""
     numbers = values.astype(np.float64).clip(-MOST, MOST)
     lowest = np.min(numbers, where=np.isfinite(values), initial=MOST)
     numbers = np.where(np.isfinite(values), numbers, lowest)
