@@ -1,10 +1,13 @@
-"""Kill training, studies and exports at random moments, and print what is found afterwards.
+"""Kill training, studies and exports, and print what is found afterwards.
 
     python -m tests.crashes train|study|export FOLDER COUNT
+    python -m tests.crashes twice FOLDER
 
 A separate program because it forks: all children share one import of PyTorch, so each kill takes a
-fraction of a second. Each trial gets SIGKILL at a random moment within the duration of an
-undisturbed run. Then its files are checked, and it is run again and compared with that run.
+fraction of a second. COUNT trials get SIGKILL at a random moment within the duration of an
+undisturbed run; others of a training when it prints a certain line. Then the files are checked, and
+it is run again and compared with the undisturbed run. With "twice", a training is started in the
+folder of another that stands still.
 """
 
 import contextlib
@@ -42,6 +45,8 @@ from tinydigits.workers import Pool
 CPU = Compute(torch.device("cpu"), torch.float32)
 CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
 SEEDS = range(6)
+# Lines of a training at which it is killed, and how many epochs it has saved by then.
+LINES = {"net: ": 0, "epoch  1": 2, "test: ": 4}
 NETS = [(WEIGHTS / f"{name}.onnx").read_bytes() for name in ("best", "people")]
 DIGITS = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 
@@ -68,7 +73,7 @@ def study_seeds(out: Path) -> None:
 def export(out: Path) -> None:
     """Export two nets to one name in turn: at most kills the file exists."""
     with mock.patch.object(command, "load_dataset", return_value=DIGITS):
-        for model in 10 * ["best", "people"]:
+        for model in 4 * ["best", "people"]:
             command.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
 
 
@@ -79,15 +84,40 @@ TASKS: dict[str, Callable[[Path], None]] = {
 }
 
 
-def child(task: Callable[[Path], None], out: Path) -> int:
-    """Start the task in a process of its own, and return its id."""
+class Output(io.StringIO):
+    """What a process prints: it gets a signal when it begins to print a certain line."""
+
+    def __init__(self, line: str, sent: signal.Signals) -> None:
+        super().__init__()
+        self.line = line
+        self.sent = sent
+
+    def write(self, text: str) -> int:
+        if text.startswith(self.line):
+            os.kill(os.getpid(), self.sent)
+        return super().write(text)
+
+
+def child(
+    task: Callable[[Path], None],
+    out: Path,
+    printed: io.StringIO | None = None,
+    errors: Path | None = None,
+) -> int:
+    """Start the task in a process of its own, and return its id.
+
+    It reports errors to the file ``errors``, or where this program does.
+    """
     process = os.fork()
     if process:
         return process
     code = 1
     try:
         torch.set_num_threads(1)
-        with contextlib.redirect_stdout(io.StringIO()):
+        with (
+            contextlib.redirect_stdout(printed or io.StringIO()),
+            contextlib.redirect_stderr(errors.open("w") if errors else sys.stderr),
+        ):
             code = exit_code(lambda: task(out))
     except BaseException:
         traceback.print_exc()
@@ -141,33 +171,72 @@ def outcome(name: str, out: Path) -> Any:
     return (out / "net.onnx").read_bytes()
 
 
-def main() -> None:
-    """Print the result of each trial, as one line of JSON."""
-    name, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+def trials(name: str, folder: Path, count: int) -> list[dict[str, Any]]:
+    """Return the result of each trial."""
     task = TASKS[name]
     began = time.perf_counter()
     assert ended(child(task, folder / "undisturbed")) == 0
     took = time.perf_counter() - began
     expected = outcome(name, folder / "undisturbed")
     rng = random.Random(name)
-    trials = list[dict[str, Any]]()
-    # Trials that end before their kill do not count; the machine may have become faster.
-    while sum(trial["killed"] for trial in trials) < count and len(trials) < 3 * count:
-        out = folder / str(len(trials))
-        was_running = killed(child(task, out), rng.uniform(0, took))
+    found = list[dict[str, Any]]()
+
+    def look(out: Path, moment: str | None) -> None:
         half = half_files(out)
+        saved = len(torch.load(out / LAST)["history"]) if moment else None
         code = ended(child(task, out))
         left = [path.name for path in out.rglob(".*.part")] if name != "export" else []
-        trials.append(
+        equal = code == 0 and outcome(name, out) == expected
+        found.append(
             {
-                "killed": was_running,
+                "moment": moment,
+                "saved": saved,
                 "half": half,
                 "code": code,
-                "equal": code == 0 and outcome(name, out) == expected,
+                "equal": equal,
                 "left": left,
             }
         )
-    print(json.dumps(trials))
+
+    for line in LINES if name == "train" else ():
+        out = folder / line.strip(": ")
+        assert ended(child(task, out, Output(line, signal.SIGKILL))) == -signal.SIGKILL
+        look(out, line)
+    hits = 0
+    while hits < count:
+        out = folder / str(len(found))
+        if killed(child(task, out), rng.uniform(0, took)):
+            hits += 1
+        else:  # the machine has become faster since: this trial does not count
+            took /= 2
+        look(out, None)
+    return found
+
+
+def twice(folder: Path) -> dict[str, Any]:
+    """Train in the folder of a training that stands still, and again once that is killed."""
+    out, errors = folder / "out", folder / "errors"
+    first = child(train, out, Output("net: ", signal.SIGSTOP))
+    assert os.WIFSTOPPED(os.waitpid(first, os.WUNTRACED)[1])
+    second = ended(child(train, out, errors=errors))
+    kept = not list(out.glob("previous-*"))
+    os.kill(first, signal.SIGKILL)
+    ended(first)
+    third = ended(child(train, out))
+    return {
+        "second": second,
+        "told": errors.read_text(),
+        "kept": kept,
+        "third": third,
+        "final": (out / "final" / "model_epoch_3.pth").exists(),
+    }
+
+
+def main() -> None:
+    """Print what was found, as one line of JSON."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    found = twice(folder) if name == "twice" else trials(name, folder, int(sys.argv[3]))
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, need
-from tests.processes import wait_for
-from tests.train.test_run import final_weights, start_training
+from tests.crashes import LINES
 
 
 def told_by(*command: str) -> Any:
@@ -29,83 +27,79 @@ def told_by(*command: str) -> Any:
     return json.loads(ran.stdout)
 
 
-@pytest.mark.parametrize(("task", "count"), [("train", 4), ("study", 3), ("export", 3)])
+@pytest.mark.parametrize(("task", "count"), [("train", 3), ("study", 3), ("export", 3)])
 def test_killed_at_any_moment_nothing_is_half_and_the_end_is_the_same(
     task: str, count: int, tmp_path: Path
 ) -> None:
     trials = told_by(sys.executable, "-m", "tests.crashes", task, str(tmp_path), str(count))
-    assert sum(trial.pop("killed") for trial in trials) == count
+    lines = LINES if task == "train" else {}
+    assert [trial["moment"] for trial in trials[: len(lines)]] == list(lines)
+    assert len(trials) >= len(lines) + count
     for number, trial in enumerate(trials):
-        assert trial == {"half": [], "code": 0, "equal": True, "left": []}, number
+        moment, saved = trial.pop("moment"), trial.pop("saved")
+        assert moment is None or saved >= lines[moment]
+        assert trial == {"half": [], "code": 0, "equal": True, "left": []}, moment or number
 
 
 def test_a_second_run_into_the_same_folder_stops_at_once(tmp_path: Path) -> None:
-    first = start_training(tmp_path, "anew")
-    wait_for("net: ", first.stdout)
-    first.send_signal(signal.SIGSTOP)  # it holds the folder, however long this takes
-    try:
-        second = start_training(tmp_path, "anew")
-        _, told = second.communicate(timeout=60)
-        assert "another run is writing to" in told
-        assert "wait until it ends, or give another --out" in told
-        assert second.returncode != 0
-        assert not list(tmp_path.glob("previous-*"))
-    finally:
-        first.kill()
-        first.communicate()
+    found = told_by(sys.executable, "-m", "tests.crashes", "twice", str(tmp_path))
+    told = found.pop("told")
+    assert "another run is writing to" in told
+    assert "wait until it ends, or give another --out" in told
     # The killed run's hold on the folder went with it.
-    third = start_training(tmp_path, "resume")
-    third.communicate(timeout=60)
-    assert third.returncode == 0
-    assert final_weights(tmp_path)
+    assert found == {"second": 2, "kept": True, "third": 0, "final": True}
 
 
+# In turn: each task's undisturbed run is compared with one that began on a disk too small for it.
 FULL = """
-import contextlib, io, json, os, subprocess, sys
+import contextlib, io, json, subprocess, sys
 from pathlib import Path
 from tests import crashes
 
-disk, task = Path(sys.argv[1]), sys.argv[2]
+disk = Path(sys.argv[1])
 
 def mount(size):
     options = ["-t", "tmpfs", "-o", f"size={size}"]
     subprocess.run(["mount", *options, "none", disk], check=True)
 
-def go_on():
+def go_on(task, out):
     told = io.StringIO()
     with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
         code = crashes.exit_code(lambda: crashes.TASKS[task](out))
     return code, told.getvalue()
 
-mount("64m")
-out = disk / "undisturbed"
-assert go_on()[0] == 0
-expected = crashes.outcome(task, out)
-subprocess.run(["umount", disk], check=True)
-mount(sys.argv[3])
-out = disk / "out"
-code, told = go_on()
-half = crashes.half_files(out)
-subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
-again, _ = go_on()
-equal = crashes.outcome(task, out) == expected
-print(json.dumps({"code": code, "told": told, "half": half, "again": again, "equal": equal}))
+found, expected = [], {}
+for each in sys.argv[2:]:
+    task, size = each.split()
+    if task not in expected:
+        mount("64m")
+        assert go_on(task, disk / "undisturbed")[0] == 0
+        expected[task] = crashes.outcome(task, disk / "undisturbed")
+        subprocess.run(["umount", disk], check=True)
+    mount(size)
+    out = disk / "out"
+    code, told = go_on(task, out)
+    half = crashes.half_files(out)
+    subprocess.run(["mount", "-o", "remount,size=64m", disk], check=True)
+    again, _ = go_on(task, out)
+    equal = crashes.outcome(task, out) == expected[task]
+    subprocess.run(["umount", disk], check=True)
+    found.append({"code": code, "told": told, "half": half, "again": again, "equal": equal})
+print(json.dumps(found))
 """
 
 
-@pytest.mark.parametrize(
-    ("task", "size"), [("train", "300k"), ("train", "600k"), ("study", "8k"), ("export", "76k")]
-)
-def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on(
-    task: str, size: str, tmp_path: Path
-) -> None:
+def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on(tmp_path: Path) -> None:
     need("unshare", "util-linux")
     # In a namespace of its own a process may mount a disk, which goes with it.
     own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-Urm"]
     if subprocess.run([*own, "mount", "-t", "tmpfs", "none", tmp_path], check=False).returncode:
         pytest.skip("this system lets the tests mount no disk of their own")
-    found = told_by(*own, sys.executable, "-c", FULL, str(tmp_path), task, size)
-    errors = [line for line in found.pop("told").splitlines() if "SYNTHETIC" not in line]
-    assert len(errors) == 1
-    assert errors[0].startswith("error: cannot write")
-    assert found == {"code": 2, "half": [], "again": 0, "equal": True}
+    disks = ["train 300k", "train 600k", "study 8k", "export 76k"]
+    for disk, found in zip(
+        disks, told_by(*own, sys.executable, "-c", FULL, str(tmp_path), *disks), strict=True
+    ):
+        errors = [line for line in found.pop("told").splitlines() if "SYNTHETIC" not in line]
+        assert len(errors) == 1, disk
+        assert errors[0].startswith("error: cannot write"), disk
+        assert found == {"code": 2, "half": [], "again": 0, "equal": True}, disk

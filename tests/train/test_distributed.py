@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -20,8 +21,10 @@ from tinydigits.train.hardware import Compute
 from tinydigits.train.loop import start
 
 # Writes what each process sees of two epochs on drawn digits, without anything random in a step.
+# All trainings follow each other in the same processes, which take seconds to start: those named,
+# by both, then "alone", by one process that torchrun started without another.
 WATCHED = """
-import json, sys
+import json, os, sys
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -38,15 +41,15 @@ torch.set_num_threads(1)
 # For channels last, PyTorch's own batch norm on the CPU is off by more than is compared here.
 Compute.memory_format = torch.contiguous_format
 digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 1))
-config = TrainConfig(
-    epochs=2, batch_size=64, val=101, dropout=0.0, augmentation=NONE,
-    local_statistics=sys.argv[2] != "together", engine="c" if sys.argv[2] == "engine" else "torch",
-    device="cpu", precision="fp32",
-)
-losses, shares = [], []
+steps, share = training._steps, distributed.World.share
 
-with distributed.join() as world:
-    steps, share = training._steps, distributed.World.share
+def watch(name, world):
+    config = TrainConfig(
+        epochs=2, batch_size=64, val=101, dropout=0.0, augmentation=NONE,
+        local_statistics=name in ("local", "engine"), engine="c" if name == "engine" else "torch",
+        device="cpu", precision="fp32",
+    )
+    losses, shares = [], []
 
     @contextmanager
     def watched_steps(*arguments):
@@ -68,9 +71,19 @@ with distributed.join() as world:
     parts = split(digits, config)
     state = training.start(config, len(parts.train), choose(config, world), world=world)
     history = [asdict(result) for result in training.fit(state, parts, config, world=world)]
+    folder = Path(sys.argv[1], name)
+    folder.mkdir(exist_ok=True)
     seen = {"losses": losses, "shares": shares, "history": history}
-    Path(sys.argv[1], f"{world.rank}.json").write_text(json.dumps(seen))
-    torch.save(state.net.state_dict(), Path(sys.argv[1], f"{world.rank}.pth"))
+    (folder / f"{world.rank}.json").write_text(json.dumps(seen))
+    torch.save(state.net.state_dict(), folder / f"{world.rank}.pth")
+
+with distributed.join() as world:
+    for name in sys.argv[2:]:
+        watch(name, world)
+if world.is_first:
+    os.environ["WORLD_SIZE"] = "1"
+    with distributed.join() as world:
+        watch("alone", world)
 """
 
 # Trains as the command does, on few digits; with "die" the second process is killed half-way, once.
@@ -89,25 +102,33 @@ def dying(*arguments, **options):
             os.kill(os.getpid(), signal.SIGKILL)
         yield result
 
-if sys.argv[2] == "die" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+if sys.argv[2:] == ["die"] and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     run.fit = dying
 run.load_dataset = lambda *_, **__: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 config = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
-run.train(config, data_dir=Path(), out=Path(sys.argv[1]), resume=False)
+folder = Path(sys.argv[1])
+"""
+TRAIN_ONCE = f"""{TRAIN}
+run.train(config, data_dir=Path(), out=folder / "out", resume=False)
 """
 
-
-TRY_OUT = """
-import sys
-from pathlib import Path
-from tinydigits.data.dataset import load_dataset
+# Three commands, one after the other in the same processes, which take seconds to start: a dry
+# run, a run, and a dry run that is refused.
+THREE_COMMANDS = f"""{TRAIN}
+from contextlib import nullcontext
+from dataclasses import replace
 from tinydigits.errors import exit_code
-from tinydigits.train import run
-from tinydigits.train.config import TrainConfig
 
-run.load_dataset = lambda *_, **__: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
-config = TrainConfig(batch_size=int(sys.argv[2]), val=100, data="synthetic", device="cpu")
-sys.exit(exit_code(lambda: run.try_out(config, data_dir=Path(), out=Path(sys.argv[1]))))
+def commands():
+    with distributed.join() as world:
+        distributed.join = lambda: nullcontext(world)
+        run.try_out(config, data_dir=Path(), out=folder / "tried")
+        if world.is_first:
+            print("left:", *[path.name for path in folder.iterdir()])
+        run.train(config, data_dir=Path(), out=folder / "out", resume=False)
+        run.try_out(replace(config, batch_size=1), data_dir=Path(), out=folder / "refused")
+
+sys.exit(exit_code(commands))
 """
 
 
@@ -145,12 +166,20 @@ Seen = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def one_and_two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder with the results of each training, by one process or by two."""
+    folder, names = tmp_path_factory.mktemp("trained"), ["together", "local"]
+    with suppress(pytest.skip.Exception):
+        request.getfixturevalue("compiler")
+        names.append("engine")
+    torchrun(2, program(folder, WATCHED), str(folder), *names)
+    return folder
+
+
+@pytest.fixture
+def one_and_two(trained: Path) -> tuple[Path, Path]:
     """The results of one process and of two for the same training."""
-    folders = tmp_path_factory.mktemp("one"), tmp_path_factory.mktemp("two")
-    for processes, folder in enumerate(folders, 1):
-        torchrun(processes, program(folder, WATCHED), str(folder), "together")
-    return folders
+    return trained / "alone", trained / "together"
 
 
 def seen(folder: Path) -> Seen:
@@ -191,23 +220,19 @@ def test_processes_end_with_the_same_net_and_the_same_figures(
 
 
 def test_local_statistics_are_averaged_after_an_epoch(
-    one_and_two: tuple[Path, Path], tmp_path: Path
+    trained: Path,
 ) -> None:
-    torchrun(2, program(tmp_path, WATCHED), str(tmp_path), "local")
-    first, second = (torch.load(tmp_path / f"{rank}.pth") for rank in (0, 1))
+    first, second = (torch.load(trained / "local" / f"{rank}.pth") for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    (one,), (two, _) = seen(one_and_two[0]), seen(tmp_path)
+    (one,), (two, _) = seen(trained / "alone"), seen(trained / "local")
     # Halves of a batch have other statistics than the whole of it.
     assert one["losses"][:4] != pytest.approx(two["losses"][:4], abs=1e-4)
     assert one["losses"] == pytest.approx(two["losses"], abs=0.2)
 
 
 @pytest.mark.usefixtures("compiler")
-def test_with_local_statistics_the_engine_trains_as_pytorch_does(tmp_path: Path) -> None:
-    folders = [tmp_path / name for name in ("engine", "local")]
-    for folder in folders:
-        folder.mkdir()
-        torchrun(2, program(folder, WATCHED), str(folder), folder.name)
+def test_with_local_statistics_the_engine_trains_as_pytorch_does(trained: Path) -> None:
+    folders = [trained / name for name in ("engine", "local")]
     first, second = (torch.load(folders[0] / f"{rank}.pth") for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
     (engine, other), (pytorch, _) = map(seen, folders)
@@ -224,17 +249,31 @@ def test_every_held_out_digit_is_counted_once(one_and_two: tuple[Path, Path]) ->
             assert result["validation_accuracy"] == pytest.approx(100 * right / 101)
 
 
+class Commands(NamedTuple):
+    """What came of a dry run, a run and a refused dry run, by two processes."""
+
+    folder: Path
+    tried: list[str]
+    trained: list[str]
+    errors: str
+    returncode: int
+
+
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The folder and the output of an uninterrupted run on two processes."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    out = folder / "out"
-    return out, torchrun(2, program(folder, TRAIN), str(out), "live")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Commands:
+    """A dry run, an uninterrupted run and a refused dry run."""
+    folder = tmp_path_factory.mktemp("commands")
+    inside = folder / "inside"
+    inside.mkdir()
+    ran = launched(2, program(folder, THREE_COMMANDS), str(inside))
+    lines = ran.stdout.splitlines()
+    assert "left:" in lines, ran.stderr  # and no file after it
+    here = lines.index("left:")
+    return Commands(inside, lines[:here], lines[here + 1 :], ran.stderr, ran.returncode)
 
 
-def test_the_first_process_alone_prints_and_writes(undisturbed: tuple[Path, str]) -> None:
-    out, printed = undisturbed
-    lines = printed.splitlines()
+def test_the_first_process_alone_prints_and_writes(commands: Commands) -> None:
+    lines, out = commands.trained, commands.folder / "out"
     assert "1 thread in each of 2 processes (with several processes the engine" in lines[0]
     assert [line[:8] for line in lines[3:7]] == [f"epoch  {epoch}" for epoch in range(4)]
     assert sum(line.startswith("test: ") for line in lines) == 1
@@ -242,35 +281,36 @@ def test_the_first_process_alone_prints_and_writes(undisturbed: tuple[Path, str]
     assert content["test_total"] == 200
     assert content["environment"]["processes"] == 2
     assert not list(out.glob("previous-*"))
+    assert "Warning" not in commands.errors
     torch.load(out / "final" / "model_epoch_3.pth")
 
 
-def test_a_dry_run_tries_the_processes_together_and_prints_once(tmp_path: Path) -> None:
-    printed = torchrun(2, program(tmp_path, TRY_OUT), str(tmp_path / "out"), "64")
+def test_a_dry_run_tries_the_processes_together_and_prints_once(commands: Commands) -> None:
+    printed = "\n".join(commands.tried)
     assert printed.count("in each of 2 processes") == 1
     assert printed.count("epoch  0 ") == printed.count("test: ") == 1
     assert printed.count("nothing was kept") == 1
-    assert [path.name for path in tmp_path.iterdir()] == ["program.py"]
 
 
-def test_a_dry_run_refuses_once_what_the_processes_cannot_share(tmp_path: Path) -> None:
-    ran = launched(2, program(tmp_path, TRY_OUT), str(tmp_path / "out"), "1")
-    assert ran.returncode != 0
-    assert ran.stdout == ""
-    assert ran.stderr.count("error: --batch-size 1 leaves a batch of 1 digits for 2 proc") == 1
+def test_a_dry_run_refuses_once_what_the_processes_cannot_share(commands: Commands) -> None:
+    assert commands.returncode != 0
+    assert sum("in each of 2 processes" in line for line in commands.trained) == 1  # the run's
+    assert [path.name for path in commands.folder.iterdir()] == ["out"]
+    told = "error: --batch-size 1 leaves a batch of 1 digits for 2 proc"
+    assert commands.errors.count(told) == 1
 
 
 def test_a_killed_process_is_started_again_and_the_run_goes_on(
-    undisturbed: tuple[Path, str], tmp_path: Path
+    commands: Commands, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
     restarts = ("--max-restarts=1", "--monitor-interval=0.1")
-    printed = torchrun(2, program(tmp_path, TRAIN), str(out), "die", options=restarts)
+    printed = torchrun(2, program(tmp_path, TRAIN_ONCE), str(tmp_path), "die", options=restarts)
     assert "resuming after" in printed
     assert not list(out.glob("previous-*"))
     expected, found = (
         torch.load(each / "final" / "model_epoch_3.pth")["model_state_dict"]
-        for each in (undisturbed[0], out)
+        for each in (commands.folder / "out", out)
     )
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 

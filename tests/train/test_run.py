@@ -1,10 +1,7 @@
-"""A complete run as a user sees it: its output, its files, and a kill half-way."""
+"""A complete run as a user sees it: its output and its files."""
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -255,67 +252,3 @@ def test_a_run_killed_after_its_last_state_was_saved_lacks_no_metrics(
     train_on(drawn, config, cpu, out=tmp_path, resume=True)
     lines = (tmp_path / checkpoint.METRICS).read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [0, 1]
-
-
-TRAIN = """
-import sys
-from pathlib import Path
-import torch
-from tinydigits.train.config import TrainConfig
-from tinydigits.data.dataset import load_dataset
-from tinydigits.train.hardware import Compute
-from tinydigits.train.run import train_on
-torch.set_num_threads(1)
-digits = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
-config = TrainConfig(epochs=4, batch_size=64, val=100)
-cpu = Compute(torch.device("cpu"), torch.float32)
-train_on(digits, config, cpu, out=Path(sys.argv[1]), resume=sys.argv[2] == "resume")
-"""
-
-
-def start_training(out: Path, how: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", TRAIN, str(out), how],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
-    )
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
-    """The final weights of an uninterrupted run."""
-    out = tmp_path_factory.mktemp("undisturbed")
-    start_training(out, "anew").communicate(timeout=120)
-    return final_weights(out)
-
-
-def final_weights(out: Path) -> dict[str, torch.Tensor]:
-    weights: dict[str, torch.Tensor] = torch.load(out / "final" / "model_epoch_3.pth")[
-        "model_state_dict"
-    ]
-    return weights
-
-
-@pytest.mark.parametrize(("line", "saved"), [("net: ", 0), ("epoch  1", 2), ("test: ", 4)])
-def test_a_killed_run_leaves_whole_files_and_resumes_to_the_same_weights(
-    tmp_path: Path, undisturbed: dict[str, torch.Tensor], line: str, saved: int
-) -> None:
-    victim = start_training(tmp_path, "anew")
-    assert victim.stdout is not None
-    for printed in victim.stdout:
-        if printed.startswith(line):
-            victim.kill()
-            break
-    victim.communicate(timeout=60)
-    for path in tmp_path.rglob("*.pth"):
-        torch.load(path)  # raises on half a file
-    assert len(torch.load(tmp_path / "last.pth")["history"]) >= saved
-
-    resumed = start_training(tmp_path, "resume")
-    assert resumed.communicate(timeout=120)[1].count("Traceback") == 0
-    assert resumed.returncode == 0
-    found = final_weights(tmp_path)
-    assert all(torch.equal(undisturbed[name], found[name]) for name in undisturbed)
