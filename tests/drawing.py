@@ -6,6 +6,9 @@ from playwright.sync_api import Page, expect
 
 from tests.pictures import Points, strokes
 
+# Five seconds, the default, are too few for a long number while other programs use the cores.
+expect.set_options(timeout=30_000)
+
 
 def on_field(page: Page, points: Points) -> list[list[float]]:
     """Convert points, 0 to 1 of the field, to positions in the window."""
