@@ -102,13 +102,12 @@ def _channels_last(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def opaque(image: Image.Image) -> Image.Image:
     """Return the picture as 8-bit L or RGB, itself if it is."""
-    if image.mode in ("L", "RGB") and not image.has_transparency_data:
-        return image
     if image.mode.startswith(("I", "F")):
         return Image.fromarray(eight_bits(np.asarray(image)))
     if image.mode == "P" or image.has_transparency_data:
         return _on_paper(image.convert("RGBA"))
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    mode = "L" if image.mode in ("1", "L") else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # convert copies in any case
 
 
 def eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
