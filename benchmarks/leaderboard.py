@@ -11,8 +11,9 @@ import json
 import os
 import statistics
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -25,8 +26,9 @@ sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 from tinydigits.errors import InputError, exit_code
 from tinydigits.files import read_bytes, write_atomically
 from tinydigits.study import ledger
+from tinydigits.study.comparison import comparison_of
 from tinydigits.study.ledger import CONFIG, ENVIRONMENT, RUNS
-from tinydigits.study.student import summarise
+from tinydigits.study.student import Summary, summarise
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.recipes import RECIPES
 
@@ -58,9 +60,17 @@ python benchmarks/leaderboard.py
 - "≥ {bar:.2f}" is the share of runs that reach {bar:.2f} %. "Damage" is the mean accuracy under
   [fifteen kinds of damage](guide/evaluating.md).
 - A dash means not measured, or too few seeds for an interval.
-- If intervals overlap, the order settles nothing; `tinydigits compare` compares two studies seed by
-  seed.
+- If intervals overlap, the order settles nothing: seeds are compared in pairs below.
 {differences}
+### Recipes seed by seed
+
+{comparisons}
+
+Each recipe's record with the most seeds, compared with each other one's as `tinydigits compare`
+does: the mean difference over the seeds that both trained, in points, with its 95 % interval and
+the p of Student's test for pairs, not corrected for their number. Where the interval includes 0, no
+recipe is known to be better.
+
 ### Time and hardware
 
 {machines}
@@ -85,8 +95,8 @@ class Record:
     """The folder's path in the records."""
     config: TrainConfig
     tested_on: str
-    accuracies: list[float]
-    """Of each run, in per cent."""
+    accuracies: dict[int, float]
+    """Of each seed, in per cent."""
     damage: list[float]
     """Mean accuracy under damage of each run that measured it, in per cent."""
     seconds: list[float]
@@ -97,7 +107,7 @@ class Record:
     @property
     def mean(self) -> float:
         """Mean accuracy in per cent."""
-        return statistics.mean(self.accuracies)
+        return statistics.mean(self.accuracies.values())
 
     @property
     def nearest_recipe(self) -> tuple[str, dict[str, Any]]:
@@ -142,6 +152,14 @@ def page(found: Sequence[Record], place: Path) -> str:
         f"≥ {BAR:.2f}": right,
         "damage": right,
     }
+    comparisons = {
+        "recipe": left,
+        "against": left,
+        "points": right,
+        "95 % interval": right,
+        "pairs": right,
+        "p": right,
+    }
     machines = {
         "record": left,
         "seconds": right,
@@ -158,6 +176,7 @@ def page(found: Sequence[Record], place: Path) -> str:
         bar=BAR,
         accuracy=_table(accuracy, (_accuracy_row(record, place) for record in found)),
         differences=_differences(found),
+        comparisons=_table(comparisons, map(_comparison_row, _comparisons(found))),
         machines=_table(machines, (_machine_row(record, place) for record in found)),
         anchors=_table(anchors, map(_anchor_row, claims)),
     )
@@ -188,7 +207,7 @@ def _study(folder: Path, name: str, machine: list[str]) -> Record:
         name=name,
         config=study.config,
         tested_on=study.dataset,
-        accuracies=list(study.accuracies.values()),
+        accuracies=study.accuracies,
         damage=[statistics.mean(run.corruptions.values()) for run in study.runs if run.corruptions],
         seconds=[run.seconds_training for run in study.runs],
         machine=machine,
@@ -209,7 +228,7 @@ def _synthetic(folder: Path, name: str, machine: list[str]) -> Record:
         raise InputError(
             f"{folder / CONFIG} does not hold the options of a training ({error}): restore it"
         ) from error
-    return Record(folder, name, config, "mnist", list(accuracies.values()), [], [], machine)
+    return Record(folder, name, config, "mnist", accuracies, [], [], machine)
 
 
 def _reading(line: bytes, place: str) -> tuple[int, float]:
@@ -255,8 +274,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _accuracy_row(record: Record, place: Path) -> list[str]:
-    accuracy = summarise(record.accuracies)
-    enough = 100 * sum(value >= BAR for value in record.accuracies) / accuracy.n
+    accuracy = summarise(list(record.accuracies.values()))
+    enough = 100 * sum(value >= BAR for value in record.accuracies.values()) / accuracy.n
     return [
         _link(record, place),
         _recipe(record),
@@ -305,6 +324,37 @@ def _differences(found: Iterable[Record]) -> str:
     return f"\nRecords with other options or digits:\n\n{''.join(lines)}" if lines else ""
 
 
+def _comparisons(found: Sequence[Record]) -> Iterator[tuple[str, str, Summary]]:
+    """Yield pairs of recipes, the one of higher mean first, then their difference in points."""
+    known = _best_known(found)
+    for lower, higher in combinations(sorted(known, key=lambda name: known[name].mean), 2):
+        a, b = known[lower], known[higher]
+        if len(a.accuracies.keys() & b.accuracies.keys()) > 1:
+            yield higher, lower, comparison_of(a.folder, b.folder).difference
+
+
+def _best_known(found: Iterable[Record]) -> dict[str, Record]:
+    """Return each recipe's record on MNIST with the most seeds, the latest of several."""
+    known: dict[str, Record] = {}
+    for record in sorted(found, key=lambda record: (len(record.accuracies), record.name)):
+        recipe, options = record.nearest_recipe
+        if not options and record.tested_on == record.config.data == "mnist":
+            known[recipe] = record
+    return known
+
+
+def _comparison_row(compared: tuple[str, str, Summary]) -> list[str]:
+    higher, lower, difference = compared
+    return [
+        f"`{higher}`",
+        f"`{lower}`",
+        f"{difference.mean:+.3f}",
+        _signed_range(*difference.interval) if difference.interval else MISSING,
+        str(difference.n),
+        MISSING if difference.p_value is None else f"{difference.p_value:.2g}",
+    ]
+
+
 def _flag(option: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"--{option}" if value else f"--no-{option}"
@@ -328,6 +378,10 @@ def _table(columns: dict[str, str], rows: Iterable[Sequence[str]]) -> str:
 
 def _range(low: float, high: float) -> str:
     return f"{low:.2f}–{high:.2f}"
+
+
+def _signed_range(low: float, high: float) -> str:
+    return f"{low:+.3f} to {high:+.3f}"
 
 
 def main() -> None:

@@ -73,7 +73,7 @@ def linked(row: dict[str, str]) -> Path:
 
 def row_of(record: str | Path, page: str = PAGE) -> dict[str, str]:
     """Both rows of a record as one."""
-    accuracy, machine, _ = tables(page)
+    accuracy, _, machine, _ = tables(page)
     (first,) = (row for row in accuracy if linked(row) == Path(record))
     (second,) = (row for row in machine if linked(row) == Path(record))
     return first | second
@@ -99,7 +99,7 @@ def test_the_committed_page_is_what_the_command_writes(copied: Path) -> None:
 
 def test_every_study_is_listed_once_in_both_tables_highest_mean_first() -> None:
     assert len(STUDIES) >= 8
-    accuracy, machine, _ = tables(PAGE)
+    accuracy, _, machine, _ = tables(PAGE)
     order = [linked(row) for row in accuracy]
     assert sorted(order) == STUDIES
     assert [linked(row) for row in machine] == order
@@ -165,6 +165,47 @@ def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
     assert f"- 2026-11-23-synthetic: {told}\n" in PAGE
 
 
+def paired(higher: str, lower: str) -> list[str]:
+    """The cells for two records, from SciPy's paired test."""
+    runs = [
+        {run["seed"]: run["wrong"] for run in map(json.loads, lines.splitlines())}
+        for lines in ((RECORDS / name / "runs.jsonl").read_text() for name in (higher, lower))
+    ]
+    seeds = sorted(runs[0].keys() & runs[1].keys())
+    fewer = [(runs[1][seed] - runs[0][seed]) / 100 for seed in seeds]
+    test = stats.ttest_1samp(fewer, 0)
+    low, high = test.confidence_interval()
+    interval = f"{low:+.3f} to {high:+.3f}"
+    return [f"{np.mean(fewer):+.3f}", interval, str(len(seeds)), f"{test.pvalue:.2g}"]
+
+
+def test_every_two_recipes_are_compared_in_pairs_of_seeds() -> None:
+    rows = {(row["recipe"], row["against"]): list(row.values())[2:] for row in tables(PAGE)[1]}
+    best, people, classic, fast = (
+        f"2026-11-26-{recipe}" for recipe in ("best", "people", "classic", "fast")
+    )
+    assert rows == {
+        ("`classic`", "`fast`"): paired(classic, fast),
+        ("`people`", "`fast`"): paired(people, fast),
+        ("`best`", "`fast`"): paired(best, fast),
+        ("`people`", "`classic`"): paired(people, classic),
+        ("`best`", "`classic`"): paired(best, classic),
+        ("`best`", "`people`"): paired(best, people),
+    }
+
+
+def test_a_recipe_without_common_seeds_is_not_compared(
+    copied: Path, written: Callable[[], str]
+) -> None:
+    runs = copied / "2026-11-26-people" / "runs.jsonl"
+    found = [json.loads(line) for line in runs.read_text().splitlines()]
+    others = [run | {"seed": run["seed"] + 1000} for run in found]
+    runs.write_text("".join(f"{json.dumps(run)}\n" for run in others))
+    rows = tables(written())[1]
+    assert len(rows) == 3
+    assert not [row for row in rows if "`people`" in row.values()]
+
+
 def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
     new = copied / "2027-01-02-mine" / "three seeds"
     shutil.copytree(copied / "2026-11-23-classic", new)
@@ -195,7 +236,7 @@ def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
         "66.7 %",
         "75.7",
     ]
-    assert list(tables(page)[1][0].values())[1:] == [
+    assert list(tables(page)[2][0].values())[1:] == [
         *("9", "NVIDIA A2 (cuda)", "2", "1", "1", "bf16", "C"),
     ]
     assert "- 2027-01-02-mine/three seeds: `--recipe classic --muon-lr 0.03`\n" in page
