@@ -439,4 +439,5 @@ def test_limits_are_those_of_the_code() -> None:
         # uvicorn also counts the connection of the request itself.
         "connections at once": str(limits.MOST_CONNECTIONS - 1),
         "requests under way at the end": f"{limits.SHUTDOWN_SECONDS:g} s",
+        "one of several workers, to show that it is alive": f"{limits.WORKER_SECONDS} s",
     }

@@ -402,6 +402,27 @@ def test_several_workers_count_together_and_end_together(tmp_path: Path) -> None
     assert not list(tmp_path.iterdir())
 
 
+WORKERS_THAT_DIE = """
+import os, socket
+from tinydigits.serve.server import Workers, configuration
+
+class Fatal:
+    def __reduce__(self):
+        return os._exit, (3,)  # ends the process that unpickles it, before it answers anything
+
+if __name__ == "__main__":
+    Workers(configuration(Fatal(), 2), [socket.create_server(("127.0.0.1", 0))]).run()
+"""
+
+
+def test_workers_that_die_while_they_start_are_not_waited_for(tmp_path: Path) -> None:
+    script = tmp_path / "workers.py"
+    script.write_text(WORKERS_THAT_DIE)
+    with started(str(script)) as process:
+        assert process.wait(limits.WORKER_SECONDS - 15) == 0
+        wait_for("failed to start", process.stderr)
+
+
 def test_wrong_options_get_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

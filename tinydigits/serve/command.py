@@ -14,12 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from tinydigits.errors import InputError
 from tinydigits.serve.observe import SHARED
 from tinydigits.serve.served import served_net
-from tinydigits.serve.server import configuration
+from tinydigits.serve.server import Workers, configuration
 
 
 def serve(model: str, *, host: str, port: int, workers: int, origins: Collection[str] = ()) -> None:
@@ -41,7 +40,7 @@ def serve(model: str, *, host: str, port: int, workers: int, origins: Collection
 
 def _run(options: uvicorn.Config, listening: socket.socket) -> None:
     if options.workers > 1:
-        Multiprocess(options, [listening]).run()
+        Workers(options, [listening]).run()
         return
     server = uvicorn.Server(options)
     if _receives_signals():

@@ -22,6 +22,7 @@ BODY_SECONDS = 15.0
 REQUEST_SECONDS = 60.0
 IDLE_SECONDS = 65  # longer than proxies keep a connection, so that they close it first
 SHUTDOWN_SECONDS = 20  # for requests under way; Kubernetes waits for 30
+WORKER_SECONDS = 60  # for a worker's sign of life: it imports first, on a busy machine for long
 MOST_CONNECTIONS = 500
 CLOSE = {"connection": "close"}  # the rest of the body is not read
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
 
 from tinydigits.serve import limits
 from tinydigits.serve.api import application
@@ -75,6 +76,17 @@ class Impatient(HttpToolsProtocol):
             self.headers_due = None
 
 
+class Workers(Multiprocess):
+    """uvicorn's processes; it notices at once if one dies before its first sign of life."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace the workers that have died or do not respond."""
+        for process in self.processes:
+            # While this end is open here too, waiting for a dead worker takes all of its time.
+            process.child_conn.close()
+        super().keep_subprocess_alive()
+
+
 def configuration(
     net: ServedNet, workers: int = 1, origins: Collection[str] = ()
 ) -> uvicorn.Config:
@@ -91,6 +103,7 @@ def configuration(
         limit_concurrency=limits.MOST_CONNECTIONS,
         timeout_keep_alive=limits.IDLE_SECONDS,
         timeout_graceful_shutdown=limits.SHUTDOWN_SECONDS,
+        timeout_worker_healthcheck=limits.WORKER_SECONDS,
     )
 
 
