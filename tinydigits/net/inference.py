@@ -6,8 +6,11 @@ from torch import Tensor, nn
 from tinydigits.errors import extra
 from tinydigits.net.model import normalise
 
+# Images in one forward pass: with more of them, their activations leave the processor's cache.
+TOGETHER = 250
 
-def infer(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor:
+
+def infer(model: nn.Module, images: Tensor, *, batch_size: int = TOGETHER) -> Tensor:
     """Return float32 logits (N, 10) on the CPU for pixels (N, 28, 28) from 0 to 255, of any dtype.
 
     Every image is evaluated exactly once, including those of an incomplete last batch. The model
@@ -26,7 +29,7 @@ def infer(model: nn.Module, images: Tensor, *, batch_size: int = 1000) -> Tensor
     return torch.cat(batches)
 
 
-def infer_onnx(content: bytes, images: Tensor, *, batch_size: int = 1000) -> Tensor:
+def infer_onnx(content: bytes, images: Tensor, *, batch_size: int = TOGETHER) -> Tensor:
     """Return an ONNX model's float32 logits (N, 10) for uint8 pixels (N, 28, 28).
 
     Args:
