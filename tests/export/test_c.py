@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 import tinydigits
 from tests.conftest import ROOT, need
@@ -18,6 +19,7 @@ from tinydigits import infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export import c
 from tinydigits.export.folded import fold
+from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.parity import (
     FILTER,
     Footprint,
@@ -73,23 +75,19 @@ def wrong_in_selftest(compiler: str, header: str, folder: Path) -> int:
 
 @pytest.mark.usefixtures("compiler")
 def test_float_header_gives_every_answer_of_the_net(
-    floats: str, real: tuple[Digits, Digits]
+    floats: str, real: tuple[Digits, Digits], net_logits: Tensor
 ) -> None:
-    found, expected = c_logits(floats, real[1].images), infer(load(), real[1].images)
-    assert torch.equal(found.argmax(dim=1), expected.argmax(dim=1))
-    assert (found - expected).abs().max() < 1e-3
+    found = c_logits(floats, real[1].images)
+    assert torch.equal(found.argmax(dim=1), net_logits.argmax(dim=1))
+    assert (found - net_logits).abs().max() < 1e-3
 
 
 @pytest.mark.usefixtures("compiler")
-def test_integer_header_is_exact_on_every_digit(real: tuple[Digits, Digits]) -> None:
-    train, test = real
-    quantised = quantise(fold(load()), train.images[:2000])
-    found = c_logits(c.in_integers(quantised, SHA256), test.images)
-    for part, logits_found in zip(
-        torch.split(test.images, 500), torch.split(found, 500), strict=True
-    ):
-        expected = torch.from_numpy(logits(quantised, part.numpy()))
-        assert torch.equal(logits_found / LOGIT, expected.double())
+def test_integer_header_is_exact_on_every_digit(
+    calibrated: list[IntegerConvolution], integer_logits: Tensor, real: tuple[Digits, Digits]
+) -> None:
+    found = c_logits(c.in_integers(calibrated, SHA256), real[1].images)
+    assert torch.equal(found / LOGIT, integer_logits.double())
 
 
 def test_header_checks_itself(compiler: str, header: str, tmp_path: Path) -> None:

@@ -6,13 +6,15 @@ import onnx
 import pytest
 import torch
 from onnx.reference import ReferenceEvaluator
+from torch import Tensor
 
 from tests.conftest import ROOT
 from tinydigits import InputError, infer, load, report
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
+from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.onnx import in_floats, in_integers
-from tinydigits.export.quantised import LOGIT, logits, quantise
+from tinydigits.export.quantised import LOGIT, quantise
 from tinydigits.net.graph import layers_of
 from tinydigits.net.inference import infer_onnx
 
@@ -65,22 +67,24 @@ def test_float_file_says_the_same_to_the_reference(floats: bytes, drawn: Dataset
 
 
 def test_float_file_gives_every_answer_of_the_net(
-    floats: bytes, real: tuple[Digits, Digits]
+    floats: bytes, real: tuple[Digits, Digits], net_logits: Tensor
 ) -> None:
-    found, expected = infer_onnx(floats, real[1].images), infer(load(), real[1].images)
-    assert torch.equal(found.argmax(dim=1), expected.argmax(dim=1))
-    assert (found - expected).abs().max() < 1e-3
+    found = infer_onnx(floats, real[1].images)
+    assert torch.equal(found.argmax(dim=1), net_logits.argmax(dim=1))
+    assert (found - net_logits).abs().max() < 1e-3
 
 
-def test_integer_file_is_nearly_exact(real: tuple[Digits, Digits]) -> None:
-    train, test = real
-    net = load()
-    quantised = quantise(fold(net), train.images[:2000])
-    found = infer_onnx(in_integers(quantised), test.images)
+def test_integer_file_is_nearly_exact(
+    real: tuple[Digits, Digits],
+    calibrated: list[IntegerConvolution],
+    integer_logits: Tensor,
+    net_logits: Tensor,
+) -> None:
+    test = real[1]
+    found = infer_onnx(in_integers(calibrated), test.images)
     # onnxruntime rescales in float32, which now and then rounds an activation the other way.
-    exact = torch.from_numpy(logits(quantised, test.images[:1000].numpy())) * LOGIT
-    assert (found[:1000] - exact).abs().max() < 0.2
-    accuracy = report(infer(net, test.images), test.labels).accuracy
+    assert (found - integer_logits * LOGIT)[:1000].abs().max() < 0.2
+    accuracy = report(net_logits, test.labels).accuracy
     assert report(found, test.labels).accuracy >= accuracy - 0.05
 
 
