@@ -17,6 +17,7 @@ from tinydigits.train.config import TrainConfig
 from tinydigits.train.hardware import Compute
 
 ROOT = Path(__file__).parent.parent
+MNIST = (ROOT / os.environ.get("TINYDIGITS_DATA", "data")).resolve()
 
 # The tests' nets are too small for several threads: if other programs use the same cores, threads
 # that wait for each other take fifty times as long.
@@ -32,10 +33,9 @@ def need(program: str, package: str) -> None:
 @pytest.fixture(scope="session")
 def mnist_folder() -> Path:
     """The folder of the real MNIST files; tests never download them."""
-    folder = (ROOT / os.environ.get("TINYDIGITS_DATA", "data")).resolve()
-    for name in missing_mnist(folder):
-        pytest.skip(f"{name} is not in {folder}: name MNIST's folder in TINYDIGITS_DATA")
-    return folder
+    for name in missing_mnist(MNIST):
+        pytest.skip(f"{name} is not in {MNIST}: name MNIST's folder in TINYDIGITS_DATA")
+    return MNIST
 
 
 def missing_mnist(folder: Path) -> list[str]:

@@ -75,7 +75,7 @@ def test_export_ends_with_its_parity_on_mnist(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if form == "html":  # a browser needs 40 seconds for all, which the guide's command gives it
+    if form == "html":  # a browser needs 40 seconds for all
         monkeypatch.setattr(exporting, "load_dataset", first_thousand)
     assert export(*FORMS[form], "--data-dir", str(mnist_folder)) == 0
     digits, delta, differ, total = told(capsys)
