@@ -59,9 +59,11 @@ class Trained:
         strength = self.config.augmentation
         common = (self.state.optimizers, self.digits, self.config, strength)
         if self.engine:
-            return engine_steps(self.engine, self.state.net, *common, epoch=0, world=ALONE)
+            return engine_steps(self.engine, self.state.masters, *common, epoch=0, world=ALONE)
         compute = self.state.compute
-        return pytorch_steps(self.state.model, *common, compute=compute, epoch=0, world=ALONE)
+        return pytorch_steps(
+            self.state.model, self.state.masters, *common, compute=compute, epoch=0, world=ALONE
+        )
 
     def _batches(self, count: int) -> Iterator[torch.Tensor]:
         order = torch.randperm(len(self.digits))

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from tinydigits.errors import InputError
 from tinydigits.files import write_atomically
 from tinydigits.net.checkpoint import FORMAT, VERSION, load
+from tinydigits.net.model import Net
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.hardware import environment
 from tinydigits.train.loop import EpochResult, State
@@ -45,6 +47,7 @@ def save_last(directory: Path, state: State, origin: Origin) -> None:
     """
     training = {
         "optimizer_state_dicts": [each.state_dict() for each in state.optimizers],
+        "masters": None if state.masters is state.net else _weights(state.masters),
         "losses": state.losses,
         "history": [dataclasses.asdict(result) for result in state.history],
     }
@@ -56,9 +59,7 @@ def _model(state: State, origin: Origin) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "model_state_dict": {
-            name: tensor.cpu().contiguous() for name, tensor in state.net.state_dict().items()
-        },
+        "model_state_dict": _weights(state.net),
         "epoch": result.epoch if result else None,
         "cycles": state.cycles,
         "validation_accuracy": result.validation_accuracy if result else None,
@@ -67,6 +68,10 @@ def _model(state: State, origin: Origin) -> dict[str, Any]:
         "config": origin.config.to_dict(),
         "environment": environment(state.compute),
     }
+
+
+def _weights(net: Net) -> dict[str, Tensor]:
+    return {name: tensor.cpu().contiguous() for name, tensor in net.state_dict().items()}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
@@ -98,7 +103,8 @@ def last(directory: Path, origin: Origin) -> dict[str, Any]:
         raise InputError(
             f"{path} lacks {error}, so the run cannot be resumed; start it again without --resume"
         ) from error
-    kept["cycles"] = content.get("cycles", [0])  # which earlier versions did not write
+    # Earlier versions wrote neither.
+    kept |= {"cycles": content.get("cycles", [0]), "masters": content.get("masters")}
     return kept if origin.config.epochs == planned else _further(path, kept, planned, origin)
 
 
@@ -126,6 +132,8 @@ def is_from(directory: Path, config: TrainConfig) -> bool:
 def restore(state: State, content: dict[str, Any]) -> None:
     """Set ``state`` to a run's last saved state; ``content`` comes from ``last``."""
     state.net.load_state_dict(content["model_state_dict"])
+    if content["masters"] is not None:
+        state.masters.load_state_dict(content["masters"])
     state.losses.copy_(content["losses"])
     state.history = [EpochResult(**result) for result in content["history"]]
     if content["optimizer_state_dicts"] is None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tinydigits.data.sources import MODEL, Source
 from tinydigits.errors import InputError
@@ -14,6 +14,9 @@ EngineName = Literal["auto", "torch", "c"]
 Optimiser = Literal["adam", "muon"]
 Schedule = Literal["cosine", "linear"]
 Filters = Literal["random", "cosine"]
+WeightBits = Literal[4, 32]
+
+FLOAT: WeightBits = 32  # weights that are not rounded
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,8 @@ class TrainConfig:
     """Share of each target spread evenly over the ten classes."""
     dropout: float = 0.1
     """Share of activations dropped after each of the first two blocks."""
+    weight_bits: WeightBits = FLOAT
+    """Bits of a convolution's weights; with 4, training rounds them, for export c --int4."""
     val: int = 5_000
     """Training digits held out to choose the best epoch; 0 trains on all digits."""
     data: Source = "auto"
@@ -165,6 +170,9 @@ class TrainConfig:
             "at least 0 and below 1",
         )
         _require(_positive(self.muon_lr), "muon-lr", self.muon_lr, "above 0, such as 0.04")
+        _require(
+            self.weight_bits in get_args(WeightBits), "weight-bits", self.weight_bits, "4 or 32"
+        )
         _require(self.val >= 0, "val", self.val, "at least 0")
         _require(self.hands >= 0, "hands", self.hands, "at least 0")
         _require(

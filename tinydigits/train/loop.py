@@ -28,6 +28,7 @@ from tinydigits.train.distributed import ALONE, World
 from tinydigits.train.engine.library import Engine
 from tinydigits.train.engine.steps import engine_steps
 from tinydigits.train.hardware import Compute, keep_freed_memory
+from tinydigits.train.masters import masters_of, round_kernels
 from tinydigits.train.optimizers import optimizers_for
 from tinydigits.train.schedule import OneCycle
 from tinydigits.train.steps import TakeStep, devices_with_streams, pytorch_steps
@@ -59,6 +60,8 @@ class State:
     """Everything that changes during training; ``last.pth`` stores it."""
 
     net: Net
+    masters: Net
+    """What the optimisers update: ``net``, or with few ``weight_bits`` its unrounded form."""
     model: nn.Module
     """The net for training steps; with several processes, wrapped to synchronise them."""
     optimizers: list[Optimizer]
@@ -100,9 +103,10 @@ def start(
     # PyTorch's annotations lack the argument.
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]
     model = world.wrap(net, local_statistics=config.local_statistics)
-    optimizers = optimizers_for(net, config)
+    masters = masters_of(net, config.weight_bits)
+    optimizers = optimizers_for(masters, config)
     losses = torch.zeros(digits, device=compute.device)
-    return State(net, model, optimizers, compute, losses, list(cycles))
+    return State(net, masters, model, optimizers, compute, losses, list(cycles))
 
 
 def _refuse_empty_shares(config: TrainConfig, digits: int, world: World) -> None:
@@ -203,6 +207,8 @@ def _train_epoch(
             losses, hits = take_step(share, len(batch))
             seen[share] = losses
             right += hits
+    # The engine's steps leave the net behind its masters until here.
+    round_kernels(state.net, state.masters, config.weight_bits)
     if config.local_statistics:
         world.average_statistics(state.net)
     state.losses[indices] = world.sum(seen)[indices]
@@ -217,10 +223,18 @@ def _steps(
     strength = config.augmentation if epoch < config.epochs - config.still_epochs else STILL
     if engine:
         return engine_steps(
-            engine, state.net, state.optimizers, digits, config, strength, epoch=epoch, world=world
+            engine,
+            state.masters,
+            state.optimizers,
+            digits,
+            config,
+            strength,
+            epoch=epoch,
+            world=world,
         )
     return pytorch_steps(
         state.model,
+        state.masters,
         state.optimizers,
         digits,
         config,

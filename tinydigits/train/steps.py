@@ -9,13 +9,14 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from tinydigits.data.dataset import Digits
-from tinydigits.net.model import normalise
+from tinydigits.net.model import Net, normalise
 from tinydigits.seeds import derive
 from tinydigits.train.augment import augment
 from tinydigits.train.config import Augmentation, TrainConfig
 from tinydigits.train.distributed import World
 from tinydigits.train.hardware import Compute
 from tinydigits.train.light import relight
+from tinydigits.train.masters import hand_over_gradients, round_kernels
 
 TakeStep = Callable[[Tensor, int], tuple[Tensor, Tensor]]
 """A function that takes the indices of this process's share of a batch, and the size of the whole
@@ -25,6 +26,7 @@ batch. It returns the loss of each digit of the share, and how many were answere
 @contextmanager
 def pytorch_steps(
     model: nn.Module,
+    masters: Net,
     optimizers: list[Optimizer],
     digits: Digits,
     config: TrainConfig,
@@ -50,8 +52,10 @@ def pytorch_steps(
         )
         model.zero_grad()
         torch.autograd.backward(world.mean(losses, total=total))
+        hand_over_gradients(model, masters)
         for optimizer in optimizers:
             optimizer.step()
+        round_kernels(model, masters, config.weight_bits)
         return losses.detach(), (logits.argmax(dim=1) == y).sum()
 
     with torch.random.fork_rng(devices_with_streams(compute)):

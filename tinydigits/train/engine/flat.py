@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from tinydigits.net.grid import on_grid
 from tinydigits.net.model import Net
+from tinydigits.train.config import FLOAT
+from tinydigits.train.masters import is_kernel
 
 ADAM, MUON = ("exp_avg", "exp_avg_sq"), ("mean",)  # the names of their memory
 
@@ -33,6 +36,16 @@ class Flat:
             if name in state:
                 piece.copy_(state[name].flatten())
                 self.steps = int(state.get("step", self.steps))
+
+    def on_grid(self, bits: int) -> Tensor:
+        """Return the parameters that a step computes with: those in which kernels are rounded."""
+        if bits == FLOAT:
+            return self.parameters
+        rounded = self.parameters.clone()
+        for parameter, piece in self._split(rounded, self.net.parameters()):
+            if is_kernel(parameter):
+                piece.copy_(on_grid(piece.view(parameter.shape), bits).flatten())
+        return rounded
 
     @torch.no_grad()
     def write_back(self, steps: int) -> None:

@@ -28,7 +28,7 @@ LIGHT = (
 @contextmanager
 def engine_steps(
     engine: Engine,
-    net: Net,
+    masters: Net,
     optimizers: list[Optimizer],
     digits: Digits,
     config: TrainConfig,
@@ -37,8 +37,8 @@ def engine_steps(
     epoch: int,
     world: World,
 ) -> Iterator[TakeStep]:
-    """Yield the function that takes an epoch's steps; write the net back after the last one."""
-    flat, images = Flat(net, optimizers), digits.images.contiguous()
+    """Yield the function that takes an epoch's steps; write the masters back after the last one."""
+    flat, images = Flat(masters, optimizers), digits.images.contiguous()
     move_stream, light_stream = streams(config, epoch, world)
     taken = 0
 
@@ -48,6 +48,8 @@ def engine_steps(
         losses, logits = torch.empty(count), torch.empty(count, 10)
         labels = digits.labels[share]
         step = step_of(flat, images, share, labels, losses, logits)
+        parameters = flat.on_grid(config.weight_bits)
+        step.parameters = parameters.data_ptr()
         step.targets.smoothing, step.targets.share = config.label_smoothing, 1 / total
         step.dropout = config.dropout
         step.key = derive(config.seed, "dropout", epoch, *world.stream, taken)

@@ -1,0 +1,32 @@
+"""Integer weights: each output channel of a kernel has its own grid of evenly spaced values.
+
+The grid is symmetric around 0, and its outermost value is the channel's largest weight. Folding a
+batch normalisation into the kernel scales a channel as a whole and leaves its integers unchanged.
+"""
+
+from torch import Tensor
+
+
+def largest(bits: int) -> int:
+    """Return the largest integer weight of ``bits`` bits; the smallest is its negative."""
+    return (1 << (bits - 1)) - 1
+
+
+def scale_of(kernel: Tensor, bits: int) -> Tensor:
+    """Return what one unit of each channel's weights stands for, (out,), for (out, in, y, x)."""
+    scale = kernel.detach().abs().amax(dim=(1, 2, 3)) / largest(bits)
+    return scale.where(scale > 0, scale.new_ones(()))  # a channel that ignores its input
+
+
+def integers_of(kernel: Tensor, bits: int) -> Tensor:
+    """Return the nearest integer weights of a kernel (out, in, y, x), as floats."""
+    return (kernel.detach() / _columns(scale_of(kernel, bits))).round()
+
+
+def on_grid(kernel: Tensor, bits: int) -> Tensor:
+    """Return a kernel (out, in, y, x) with each weight moved to the nearest value of its grid."""
+    return integers_of(kernel, bits) * _columns(scale_of(kernel, bits))
+
+
+def _columns(scale: Tensor) -> Tensor:
+    return scale.view(-1, 1, 1, 1)
