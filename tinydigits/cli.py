@@ -293,10 +293,14 @@ class Onnx(_Quantises):
 class C(_Quantises):
     """Write a C99 header; it needs no library and allocates no memory."""
 
+    int4: bool = False
+    """Store two weights a byte; the net must have been trained with --weight-bits 4."""
     prefix: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tinydigits"
     """Start of every name in the header, so that a program can hold several nets."""
 
     def __post_init__(self) -> None:
+        if self.int8 and self.int4:
+            raise InputError("--int8 and --int4 cannot be combined: leave out one of the two")
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.prefix):
             raise InputError(
                 f"--prefix is {self.prefix!r}, but must be letters, digits and underscores, "
@@ -309,7 +313,7 @@ class C(_Quantises):
         to_c(
             self.model,
             self.out,
-            integers=self.int8,
+            bits=8 if self.int8 else 4 if self.int4 else None,
             prefix=self.prefix,
             data_dir=self.data_dir,
         )

@@ -20,6 +20,7 @@ from tinydigits.data import synthetic
 from tinydigits.export import folded, quantised
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import LOGIT
+from tinydigits.net.grid import largest
 from tinydigits.net.layers import Convolution, Numbers
 from tinydigits.net.model import Net
 
@@ -28,6 +29,21 @@ GOLDEN = 16  # pictures in the self-test
 PREFIX = "tinydigits"  # of every name in a header
 TOLERANCE = "1e-3f"  # of float logits: compilers order sums differently
 WIDTH = 100  # characters a line
+# How integer weights of so many bits are stored, and how `rows_integers.h` reads them.
+STORED = {
+    8: {
+        "weights": "int8_t",
+        "first_weight": "TINYDIGITS_CONST int8_t *weight = layer->weight",
+        "next_weight": "*weight++",
+        "weight_of_last": "layer->weight[o * 16 + i]",
+    },
+    4: {
+        "weights": "uint8_t",
+        "first_weight": "int weight = 0",
+        "next_weight": "tinydigits_weight(layer->weight, weight++)",
+        "weight_of_last": "tinydigits_weight(layer->weight, o * 16 + i)",
+    },
+}
 
 
 def in_floats(
@@ -44,7 +60,7 @@ def in_floats(
         rows.append(_row(number, ("weight", "bias"), layer, ()))
     return _header(
         "rows_float.h",
-        prefix,
+        prefix=prefix,
         layers=_table(arrays, rows),
         logits=_rows(logits.astype(np.float32)),
         tolerance=TOLERANCE,
@@ -54,26 +70,47 @@ def in_floats(
 
 
 def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = PREFIX) -> str:
-    """Return the header of an integer net."""
+    """Return the header of an integer net; two weights of 4 bits share a byte."""
+    bits, constants = layers[0].bits, _constants(layers)
+    stored = STORED[bits]
     arrays, rows = list[str](), list[str]()
     for number, layer in enumerate(layers, 1):
+        weight = layer.weight.transpose(0, 2, 3, 1)
         arrays += [
-            _array("int8_t", f"weight_{number}", layer.weight.transpose(0, 2, 3, 1)),
-            _array("int32_t", f"bias_{number}", layer.bias),
-            _array("int32_t", f"multiplier_{number}", layer.multiplier),
+            _array(stored["weights"], f"weight_{number}", weight if bits == 8 else packed(weight)),
+            _array(constants, f"bias_{number}", layer.bias),
+            _array(constants, f"multiplier_{number}", layer.multiplier),
         ]
         rows.append(_row(number, ("weight", "bias", "multiplier"), layer, (layer.shift,)))
     return _header(
-        "rows_int8.h",
-        prefix,
+        *(["weight_int4.h"] if bits == 4 else []),
+        "rows_integers.h",
+        prefix=prefix,
         layers=_table(arrays, rows),
         logits=_rows(quantised.logits(layers, golden())),
         tolerance="0",
         unit="integers, TINYDIGITS_LOGIT_ONE times a float net's",
         sha256=sha256,
-        option=" --int8",
+        option=f" --int{bits}",
         defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
+        constants=constants,
+        **stored,
     )
+
+
+def packed(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
+    """Return an even number of weights two a byte, each plus 8, the first in the lower half.
+
+    ``weights``, of any shape, are from -8 to 7.
+    """
+    first, second = (weights.astype(int) + 8).reshape(-1, 2).T
+    return (first + 16 * second).astype(np.uint8)
+
+
+def _constants(layers: list[IntegerConvolution]) -> str:
+    """Return the narrowest C type that holds all biases and multipliers."""
+    numbers = np.concatenate([[*layer.bias, *layer.multiplier] for layer in layers])
+    return "int16_t" if np.abs(numbers).max() <= largest(16) else "int32_t"
 
 
 def renamed(source: str, prefix: str) -> str:
@@ -102,8 +139,15 @@ def buffers(header: str) -> int:
     return sum(sizes[kind] * prod(map(int, count.split("*"))) for kind, count in found)
 
 
-def _header(rows: str, prefix: str, *, option: str = "", defines: str = "", **values: str) -> str:
-    parts = ["head.h", rows, "net.h", "selftest.h"]
+def constants(header: str) -> int:
+    """Return the bytes of a header's weights, biases and multipliers."""
+    sizes = {"float": 4, "uint8_t": 1, "int8_t": 1, "int16_t": 2, "int32_t": 4}
+    found = re.findall(r"^static \w+_CONST (\w+) \w+\[(\d+)\] =", header, re.MULTILINE)
+    return sum(sizes[kind] * int(count) for kind, count in found)
+
+
+def _header(*middle: str, prefix: str, option: str = "", defines: str = "", **values: str) -> str:
+    parts = ["head.h", *middle, "net.h", "selftest.h"]
     values |= {
         "version": __version__,
         "defines": defines,

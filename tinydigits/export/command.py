@@ -6,6 +6,7 @@ Each file is run at once as its users will run it, and compared with the net.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from tinydigits.evaluate.metrics import report
 from tinydigits.export import parity
 from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
-from tinydigits.export.quantised import quantise
+from tinydigits.export.quantised import off_grid, quantise
 from tinydigits.files import write_atomically
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer, infer_onnx
@@ -27,6 +28,7 @@ from tinydigits.net.trained import Source, source_of
 FINDER_CARD = Path(__file__).parent / "finder.md"
 STRIP_CARD = Path(__file__).parent / "strip.md"
 CALIBRATION = 2000  # training digits that show how large the activations are
+OFF_GRID = 0.05  # units of a 4-bit weight: what half precision may move it
 SYNTHETIC_COUNTS = (CALIBRATION, 1000)  # training and test digits if there is no MNIST
 
 
@@ -46,20 +48,24 @@ def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
     _tell(exported, source, dataset)
 
 
-def to_c(model: str, out: Path, *, integers: bool, prefix: str, data_dir: Path) -> None:
-    """Write a C header, int8 with ``integers``, and print its size and its parity with the net.
+def to_c(model: str, out: Path, *, bits: Literal[4, 8] | None, prefix: str, data_dir: Path) -> None:
+    """Write a C header, and print its size and its parity with the net.
 
+    It computes in floats, or with ``bits`` in integers only, with weights of so many bits.
     ``prefix``, a C identifier, begins every name in it.
 
     Raises:
-        InputError: there is no such net, or ``out`` cannot be written.
+        InputError: there is no such net, its weights are not rounded to 4 bits as ``bits`` asks, or
+            ``out`` cannot be written.
     """
     from tinydigits.export import c
 
     source, dataset = _source_and_digits(model, data_dir)
     layers = fold(source.net)
-    if integers:
-        header = c.in_integers(_quantised(layers, dataset), source.sha256, prefix=prefix)
+    if bits:
+        if bits == 4:
+            _refuse_unrounded(model, layers)
+        header = c.in_integers(_quantised(layers, dataset, bits), source.sha256, prefix=prefix)
     else:
         logits = c.golden_logits(source.net)
         header = c.in_floats(layers, logits, source.sha256, prefix=prefix)
@@ -148,8 +154,20 @@ def _source_and_digits(model: str, data_dir: Path) -> tuple[Source, Dataset]:
     return source, dataset
 
 
-def _quantised(layers: list[Convolution], dataset: Dataset) -> list[IntegerConvolution]:
-    return quantise(layers, dataset.train.images[:CALIBRATION])
+def _quantised(
+    layers: list[Convolution], dataset: Dataset, bits: int = 8
+) -> list[IntegerConvolution]:
+    return quantise(layers, dataset.train.images[:CALIBRATION], bits)
+
+
+def _refuse_unrounded(model: str, layers: list[Convolution]) -> None:
+    off = off_grid(layers, bits=4)
+    if off > OFF_GRID:
+        raise InputError(
+            f"{model} was trained without --weight-bits 4: its weights are up to {off:.2f} units "
+            f"off a grid of 4 bits, expected at most {OFF_GRID}; train one with tinydigits train "
+            "--recipe best --epochs 60 --weight-bits 4, or export this one with --int8"
+        )
 
 
 def _write(path: Path, content: bytes) -> None:

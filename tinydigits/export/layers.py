@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tinydigits.net.grid import largest
 from tinydigits.net.layers import Numbers
 
 
@@ -16,6 +17,8 @@ class IntegerConvolution:
 
     weight: npt.NDArray[np.int8]
     """(out, in, kernel, kernel), in units of ``weight_scale``."""
+    bits: int
+    """Of a weight: 8 or 4. A multiplier has four times as many."""
     bias: npt.NDArray[np.int32]
     """(out,), in units of input scale times weight scale, like the sums."""
     weight_scale: Numbers
@@ -37,9 +40,9 @@ class IntegerConvolution:
     @property
     def shift(self) -> int:
         """Bits by which sums times ``multiplier`` are shifted right."""
-        return 30 - math.floor(math.log2(self.factor.max()))
+        return math.floor(math.log2(largest(4 * self.bits) / self.factor.max()))
 
     @property
     def multiplier(self) -> npt.NDArray[np.int32]:
-        """The factor in fixed point, (out,), below 2^31."""
+        """The factor in fixed point, (out,), as precise as its bits allow."""
         return np.rint(self.factor * 2.0**self.shift).astype(np.int32)

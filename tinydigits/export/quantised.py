@@ -1,4 +1,4 @@
-"""The net in integers: 8-bit weights and activations, 32-bit sums, fixed-point rescaling.
+"""The net in integers: 8-bit or 4-bit weights, 8-bit activations, 32-bit sums.
 
 Each output channel has its own weight scale. Activations follow a ReLU, so none is negative: they
 are unsigned and need no zero point, which gives them twice the resolution of signed ones. An
@@ -9,33 +9,36 @@ Integer-Arithmetic-Only Inference", section 2.2.
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from tinydigits.export.folded import activations
 from tinydigits.export.layers import IntegerConvolution
+from tinydigits.net.grid import in_units, scale_of
 from tinydigits.net.layers import Convolution
 
 Integers = npt.NDArray[np.int64]
 
 LOGIT = 2.0**-16  # what one unit of the integer logits stands for
-WEIGHTS = 127  # largest weight; the smallest is its negative
 ACTIVATIONS = 255  # largest activation
 
 
-def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvolution]:
+def quantise(layers: list[Convolution], pixels: Tensor, bits: int = 8) -> list[IntegerConvolution]:
     """Return the folded net in integers, calibrated on pixels uint8 (N, 28, 28).
 
-    Weights span -127 to 127 in each output channel. 255 stands for a layer's largest activation in
-    the float net on ``pixels``. These are training digits, so the test digits decide nothing.
+    Weights span -127 to 127 in each output channel, or with 4 ``bits`` -7 to 7. 255 stands for a
+    layer's largest activation in the float net on ``pixels``. These are training digits, so the
+    test digits decide nothing.
     """
     input_scale, quantised = 1.0, list[IntegerConvolution]()
     for layer, x in zip(layers, activations(layers, pixels), strict=True):
         is_last = layer is layers[-1]
-        weight_scale = np.abs(layer.weight).max(axis=(1, 2, 3)) / WEIGHTS
-        weight_scale[weight_scale == 0] = 1.0  # a channel that ignores its input
+        kernel = torch.from_numpy(layer.weight)
+        weight_scale = scale_of(kernel, bits).numpy()
         quantised.append(
             IntegerConvolution(
-                weight=np.rint(layer.weight / weight_scale[:, None, None, None]).astype(np.int8),
+                weight=in_units(kernel, bits).round().numpy().astype(np.int8),
+                bits=bits,
                 bias=np.rint(layer.bias / (input_scale * weight_scale)).astype(np.int32),
                 weight_scale=weight_scale,
                 input_scale=input_scale,
@@ -48,6 +51,12 @@ def quantise(layers: list[Convolution], pixels: Tensor) -> list[IntegerConvoluti
         if layer.pool == "mean":
             input_scale /= layer.side**2
     return quantised
+
+
+def off_grid(layers: list[Convolution], bits: int) -> float:
+    """Return how far a weight lies at most from its channel's grid, from 0 to half a unit."""
+    units = [in_units(torch.from_numpy(layer.weight), bits) for layer in layers]
+    return max((each - each.round()).abs().max().item() for each in units)
 
 
 def logits(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> Integers:

@@ -18,14 +18,14 @@ def scale_of(kernel: Tensor, bits: int) -> Tensor:
     return scale.where(scale > 0, scale.new_ones(()))  # a channel that ignores its input
 
 
-def integers_of(kernel: Tensor, bits: int) -> Tensor:
-    """Return the nearest integer weights of a kernel (out, in, y, x), as floats."""
-    return (kernel.detach() / _columns(scale_of(kernel, bits))).round()
+def in_units(kernel: Tensor, bits: int) -> Tensor:
+    """Return a kernel (out, in, y, x) in units of each channel's scale; on the grid, integers."""
+    return kernel.detach() / _columns(scale_of(kernel, bits))
 
 
 def on_grid(kernel: Tensor, bits: int) -> Tensor:
     """Return a kernel (out, in, y, x) with each weight moved to the nearest value of its grid."""
-    return integers_of(kernel, bits) * _columns(scale_of(kernel, bits))
+    return in_units(kernel, bits).round() * _columns(scale_of(kernel, bits))
 
 
 def _columns(scale: Tensor) -> Tensor:

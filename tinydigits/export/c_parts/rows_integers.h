@@ -3,8 +3,8 @@ typedef int32_t tinydigits_logit;
 
 /* Integers only. A layer's output is its sums times `multiplier`, shifted right by `shift`. */
 typedef struct {
-  TINYDIGITS_CONST int8_t *weight; /* [out][kernel][kernel][in] */
-  TINYDIGITS_CONST int32_t *bias, *multiplier;
+  TINYDIGITS_CONST @weights@ *weight; /* [out][kernel][kernel][in] */
+  TINYDIGITS_CONST @constants@ *bias, *multiplier;
   int in, out, kernel, pool, shift;
 } tinydigits_layer;
 
@@ -33,7 +33,7 @@ TINYDIGITS_INLINE void tinydigits_rows(const uint8_t *in, const uint8_t *below, 
   const int channels = layer->in, count = layer->out, width = side - layer->kernel + 1;
   const int row = side * channels, span = layer->kernel * channels;
   for (int x = 0; x < width; x += 2) {
-    TINYDIGITS_CONST int8_t *weight = layer->weight;
+    @first_weight@;
     for (int o = 0; o < count; o++) {
       int32_t a, b, c, d; /* four neighbours, 2x2 */
       a = b = c = d = layer->bias[o];
@@ -41,7 +41,7 @@ TINYDIGITS_INLINE void tinydigits_rows(const uint8_t *in, const uint8_t *below, 
         const uint8_t *high = (y < 2 ? in + y * row : below + (y - 2) * row) + x * channels;
         const uint8_t *low = (y < 1 ? in + row : below + (y - 1) * row) + x * channels;
         for (int i = 0; i < span; i++) {
-          const int w = *weight++; /* its product with a value fits 16 bits */
+          const int w = @next_weight@; /* its product with a value fits 16 bits */
           a += w * high[i];
           b += w * high[i + channels];
           c += w * low[i];
@@ -67,7 +67,7 @@ static void tinydigits_end(const uint8_t *in, const tinydigits_layer *layer, int
   for (int o = 0; o < 10; o++) {
     int32_t sum = layer->bias[o];
     for (int i = 0; i < 16; i++)
-      sum += (int32_t)layer->weight[o * 16 + i] * (in[i] + in[16 + i] + in[32 + i] + in[48 + i]);
+      sum += (int32_t)@weight_of_last@ * (in[i] + in[16 + i] + in[32 + i] + in[48 + i]);
     logits[o] = (int32_t)tinydigits_rescaled(sum, layer->multiplier[o], layer->shift);
   }
 }
