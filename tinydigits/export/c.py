@@ -39,8 +39,8 @@ STORED = {
     },
     4: {
         "weights": "uint8_t",
-        "first_weight": "int weight = 0",
-        "next_weight": "tinydigits_weight(layer->weight, weight++)",
+        "first_weight": "int n = 0",
+        "next_weight": "tinydigits_weight(layer->weight, n++)",
         "weight_of_last": "tinydigits_weight(layer->weight, o * 16 + i)",
     },
 }
@@ -104,7 +104,8 @@ def packed(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
     ``weights``, of any shape, are from -8 to 7.
     """
     first, second = (weights.astype(int) + 8).reshape(-1, 2).T
-    return (first + 16 * second).astype(np.uint8)
+    both: npt.NDArray[np.uint8] = (first + 16 * second).astype(np.uint8)
+    return both
 
 
 def _constants(layers: list[IntegerConvolution]) -> str:

@@ -50,7 +50,7 @@ def study(
     data_dir = data_dir.absolute()  # a cluster's workers run in other folders
     dataset = dataset_of(config.data, data_dir, config.hands, config.strokes)
     split(dataset, config)  # options that do not fit fail before anything is written
-    config = _settled(config, dataset, compute)
+    config = settled(config, dataset, compute)
     warn(dataset.warning)
     if _missing(seeds, ledger.earlier_runs(out, config, damage)):
         with pool as opened, sole_writer(out):
@@ -89,7 +89,7 @@ def _run_missing(
         raise
 
 
-def _settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) -> TrainConfig:
+def settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) -> TrainConfig:
     """Return the config with every ``auto`` replaced by its value on this machine.
 
     Other machines of a cluster, and later days, then use the same digits and arithmetic.

@@ -1,6 +1,7 @@
 """One seed of a study: the function that each worker runs."""
 
 import threading
+from dataclasses import replace
 from functools import lru_cache, partial
 from pathlib import Path
 
@@ -34,22 +35,38 @@ def run_seed(config: TrainConfig, data_dir: Path, damage: bool) -> Run:
         torch.set_num_threads(1)
         source = (config.data, data_dir, config.hands, config.strokes)
         dataset = dataset_of(*source)
-        digits = split(dataset, config)
-        state = start(config, len(digits.train), choose(config))
-        list(fit(state, digits, config))
-        # On the CPU, in the memory layout of a loaded checkpoint: the figures are those of `train`.
-        net = Net()
-        net.load_state_dict(state.net.state_dict())
-        tested = report(infer(net, dataset.test.images), dataset.test.labels)
-        sets = _damaged_test(*source) if damage else None
-        return Run(
-            seed=config.seed,
-            accuracy=round(tested.accuracy, 4),
-            wrong=tested.wrong,
-            wrong_indices=tested.wrong_indices,
-            seconds_training=round(sum(result.seconds for result in state.history), 3),
-            corruptions=accuracies(partial(infer, net), sets) if sets else None,
-        )
+        net, seconds = train_seed(config, dataset)
+        run = run_of(config.seed, net, seconds, dataset.test)
+        if not damage:
+            return run
+        return replace(run, corruptions=accuracies(partial(infer, net), _damaged_test(*source)))
+
+
+def train_seed(config: TrainConfig, dataset: Dataset) -> tuple[Net, float]:
+    """Return the net that ``config`` trains, and the seconds that took.
+
+    Raises:
+        InputError: the device cannot be used here, or training diverged.
+    """
+    digits = split(dataset, config)
+    state = start(config, len(digits.train), choose(config))
+    list(fit(state, digits, config))
+    # On the CPU, in the memory layout of a loaded checkpoint: the figures are those of `train`.
+    net = Net()
+    net.load_state_dict(state.net.state_dict())
+    return net, sum(result.seconds for result in state.history)
+
+
+def run_of(seed: int, net: Net, seconds: float, test: Digits) -> Run:
+    """Return the figures of a seed's net on the test digits, without damage."""
+    tested = report(infer(net, test.images), test.labels)
+    return Run(
+        seed=seed,
+        accuracy=round(tested.accuracy, 4),
+        wrong=tested.wrong,
+        wrong_indices=tested.wrong_indices,
+        seconds_training=round(seconds, 3),
+    )
 
 
 @lru_cache(maxsize=1)

@@ -1,5 +1,6 @@
-/* Returns weight n of a layer. Two lie in a byte, the first in its lower half, as 8 more. */
+/* Returns weight n of a layer. Two share a byte, the first in its lower half; each is stored as 8
+   more than it is. */
 TINYDIGITS_INLINE int tinydigits_weight(TINYDIGITS_CONST uint8_t *weights, int n) {
-  const int two = weights[n / 2];
-  return (n % 2 ? two >> 4 : two & 15) - 8;
+  const int two = weights[n >> 1];
+  return (n & 1 ? two >> 4 : two & 15) - 8;
 }
