@@ -50,6 +50,7 @@ def test_unknown_options_are_refused_by_name(values: dict[str, Any]) -> None:
         ("final_div_factor", -1.0),
         ("weight_decay", -1e-5),
         ("weight_decay", float("nan")),
+        ("weight_bits", 8),
         ("dropout", 1.0),
         ("dropout", -0.1),
         ("val", -1),

@@ -13,7 +13,7 @@ from tinydigits.data.dataset import Dataset
 from tinydigits.net.model import Net
 from tinydigits.train.batches import split
 from tinydigits.train.checkpoint import Origin, last, restore, save_last
-from tinydigits.train.config import Augmentation, Light, Optimiser, TrainConfig
+from tinydigits.train.config import Augmentation, Light, Optimiser, TrainConfig, WeightBits
 from tinydigits.train.engine import build as building
 from tinydigits.train.engine import choice
 from tinydigits.train.engine.choice import choose
@@ -82,16 +82,17 @@ def test_pytorch_leaves_the_cores_to_the_engine_while_it_steps(drawn: Dataset) -
 
 
 @pytest.mark.usefixtures("compiler")
-@pytest.mark.parametrize("continued", ["c", "torch"])
-def test_a_run_resumes(tmp_path: Path, drawn: Dataset, continued: str) -> None:
-    digits = split(drawn, CONFIG)
-    state = start(CONFIG, len(digits.train), choose(CONFIG))
-    origin = Origin(CONFIG, "synthetic", None)
-    results = fit(state, digits, CONFIG)
+@pytest.mark.parametrize(("continued", "bits"), [("c", 32), ("c", 4), ("torch", 32)])
+def test_a_run_resumes(tmp_path: Path, drawn: Dataset, continued: str, bits: WeightBits) -> None:
+    config = replace(CONFIG, weight_bits=bits)
+    digits = split(drawn, config)
+    state = start(config, len(digits.train), choose(config))
+    origin = Origin(config, "synthetic", None)
+    results = fit(state, digits, config)
     next(results)
     save_last(tmp_path, state, origin)
     list(results)
-    config = replace(CONFIG, engine="c" if continued == "c" else "torch")
+    config = replace(config, engine="c" if continued == "c" else "torch")
     resumed = start(config, len(digits.train), choose(config))
     restore(resumed, last(tmp_path, origin))
     list(fit(resumed, digits, config))
@@ -102,10 +103,10 @@ def test_a_run_resumes(tmp_path: Path, drawn: Dataset, continued: str) -> None:
 
 
 @pytest.mark.usefixtures("compiler")
-@pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_it_learns_as_pytorch_does(drawn: Dataset, optimizer: Optimiser) -> None:
+@pytest.mark.parametrize(("optimizer", "bits"), [("adam", 32), ("muon", 32), ("muon", 4)])
+def test_it_learns_as_pytorch_does(drawn: Dataset, optimizer: Optimiser, bits: WeightBits) -> None:
     config = replace(CONFIG, epochs=4, shares=(1.0,), light=Light(), dropout=0.0)
-    config = replace(config, optimizer=optimizer)
+    config = replace(config, optimizer=optimizer, weight_bits=bits)
     ours, theirs = (
         trained(config, drawn),
         trained(replace(config, engine="torch"), drawn),
