@@ -1,14 +1,15 @@
-"""What several exports are compared with on MNIST: computed once, since it takes seconds."""
+"""Nets and what MNIST is compared with: computed once, since it takes seconds."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from tinydigits import infer, load
-from tinydigits.data.dataset import Digits
+from tinydigits import Net, infer, load
+from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import logits, quantise
+from tinydigits.net.grid import on_grid
 
 
 @pytest.fixture(scope="session")
@@ -28,3 +29,18 @@ def integer_logits(calibrated: list[IntegerConvolution], real: tuple[Digits, Dig
 def net_logits(real: tuple[Digits, Digits]) -> Tensor:
     """The default net's own logits for MNIST's test digits."""
     return infer(load(), real[1].images)
+
+
+@pytest.fixture(scope="session")
+def rounded() -> Net:
+    """The default net with weights that are 4-bit integers in each channel."""
+    net = Net()
+    weights = load().state_dict().items()
+    net.load_state_dict({name: on_grid(w, 4) if w.ndim == 4 else w for name, w in weights})
+    return net.eval()
+
+
+@pytest.fixture(scope="session")
+def in_four_bits(rounded: Net, drawn: Dataset) -> list[IntegerConvolution]:
+    """The same in integers, calibrated on a few digits."""
+    return quantise(fold(rounded), drawn.train.images[:200], bits=4)

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,7 +62,12 @@ def integers(drawn: Dataset) -> str:
     return c.in_integers(quantise(fold(load()), drawn.train.images[:200]), SHA256)
 
 
-@pytest.fixture(params=["floats", "integers"])
+@pytest.fixture(scope="module")
+def four_bits(in_four_bits: list[IntegerConvolution]) -> str:
+    return c.in_integers(in_four_bits, SHA256)
+
+
+@pytest.fixture(params=["floats", "integers", "four_bits"])
 def header(request: pytest.FixtureRequest) -> str:
     text: str = request.getfixturevalue(request.param)
     return text
@@ -90,12 +96,44 @@ def test_integer_header_is_exact_on_every_digit(
     assert torch.equal(found / LOGIT, integer_logits.double())
 
 
+@pytest.mark.usefixtures("compiler")
+def test_four_bit_header_is_exact(
+    four_bits: str, in_four_bits: list[IntegerConvolution], drawn: Dataset
+) -> None:
+    found = c_logits(four_bits, drawn.test.images)
+    expected = torch.from_numpy(logits(in_four_bits, drawn.test.images.numpy()))
+    assert torch.equal(found / LOGIT, expected.double())
+
+
+@pytest.mark.usefixtures("compiler")
+def test_biases_beyond_16_bits_are_stored_whole(
+    in_four_bits: list[IntegerConvolution], drawn: Dataset
+) -> None:
+    first = in_four_bits[0]
+    large = [replace(first, bias=first.bias + np.int32(40_000)), *in_four_bits[1:]]
+    header = c.in_integers(large, SHA256)
+    assert "int32_t tinydigits_bias_1[8]" in header
+    expected = torch.from_numpy(logits(large, drawn.test.images[:50].numpy()))
+    assert torch.equal(c_logits(header, drawn.test.images[:50]) / LOGIT, expected.double())
+
+
+def test_two_weights_share_a_byte() -> None:
+    assert c.packed(np.array([-8, 7, 0, -1, 3, -3], np.int8)).tolist() == [0xF0, 0x78, 0x5B]
+
+
+def test_constants_are_what_training_found(floats: str, integers: str, four_bits: str) -> None:
+    weights, channels = 12_712, 114
+    assert c.constants(floats) == 4 * weights + 4 * channels
+    assert c.constants(integers) == weights + 8 * channels
+    assert c.constants(four_bits) == weights // 2 + 4 * channels <= 7_000
+
+
 def test_header_checks_itself(compiler: str, header: str, tmp_path: Path) -> None:
     assert wrong_in_selftest(compiler, header, tmp_path) == 0
 
 
 def test_self_test_finds_a_changed_weight(compiler: str, header: str, tmp_path: Path) -> None:
-    start = header.index("tinydigits_weight_4[3456]")
+    start = header.index("tinydigits_weight_4[")
     changed = header[:start] + re.sub(r"\{\n[-.0-9a-z]+,", "{\n99,", header[start:], count=1)
     assert wrong_in_selftest(compiler, changed, tmp_path) > 10
 
@@ -186,8 +224,9 @@ def test_header_needs_nothing(header: str) -> None:
     assert "@" not in header
 
 
-def test_integer_header_has_no_floats(integers: str) -> None:
-    code = re.sub(r'/\*.*?\*/|".*?"', "", integers, flags=re.DOTALL)
+@pytest.mark.parametrize("header", ["integers", "four_bits"], indirect=True)
+def test_integer_header_has_no_floats(header: str) -> None:
+    code = re.sub(r'/\*.*?\*/|".*?"', "", header, flags=re.DOTALL)
     assert not re.search(r"\b(float|double)\b|\d\.\d|\d\.?f\b", code)
 
 
@@ -220,10 +259,11 @@ def test_buffers_are_all_of_the_static_memory(sizer: str, header: str) -> None:
 
 
 @pytest.mark.usefixtures("sizer")
-def test_integer_header_fits_a_small_chip(integers: str) -> None:
-    size = measured(integers)
-    assert size.flash <= 20_000
-    assert size.memory <= 10_000
+def test_integer_headers_fit_a_small_chip(integers: str, four_bits: str) -> None:
+    for header, flash in ((integers, 20_000), (four_bits, 12_000)):
+        size = measured(header)
+        assert size.flash <= flash
+        assert size.memory <= 10_000
 
 
 @pytest.mark.usefixtures("compiler")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tinydigits import load
+from tinydigits import Net, load
 from tinydigits.cli import main
 from tinydigits.data import mnist
 from tinydigits.data.dataset import Dataset, Digits, load_dataset
@@ -102,6 +102,31 @@ def test_a_header_takes_a_prefix(capsys: pytest.CaptureFixture[str]) -> None:
     assert "3,680 bytes of static memory" in printed
     assert "bytes of code and constants" in printed
     assert "of 50 answers differ" in printed
+
+
+@pytest.mark.usefixtures("compiler", "synthetic")
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_a_net_of_4_bit_weights_becomes_a_small_header(
+    rounded: Net, precision: torch.dtype, capsys: pytest.CaptureFixture[str]
+) -> None:
+    state = {name: value.to(precision) for name, value in rounded.state_dict().items()}
+    torch.save(state, "net.pth")
+    assert export("c", "--int4", "net.pth", "net.h") == 0
+    assert "Made by `tinydigits export c --int4`" in Path("net.h").read_text()
+    _, delta, differ, total = told(capsys)
+    assert (differ <= 5, delta < 5, total) == (True, True, "50")
+
+
+@pytest.mark.usefixtures("synthetic")
+def test_a_net_of_other_weights_is_refused_for_4_bits(capsys: pytest.CaptureFixture[str]) -> None:
+    told = refusal(capsys, "c", "--int4", "people", "net.h")
+    assert re.search(r"people was trained without --weight-bits 4: .* off a grid of 4 bits", told)
+    assert "tinydigits train --recipe best --epochs 60 --weight-bits 4" in told
+
+
+def test_one_kind_of_integers_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    told = refusal(capsys, "c", "--int4", "--int8", "people", "net.h")
+    assert told == "error: --int8 and --int4 cannot be combined: leave out one of the two"
 
 
 @pytest.mark.parametrize("prefix", ["", "7net", "a-b", "a b", "_net", "é", "net;"])

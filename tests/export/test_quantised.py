@@ -1,11 +1,13 @@
 """The net in integers: exact arithmetic, close to the float net."""
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from torch import Tensor
 
-from tinydigits import load
+from tinydigits import Net, infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
@@ -51,23 +53,53 @@ def by_hand(layers: list[IntegerConvolution], pixels: npt.NDArray[np.uint8]) -> 
     return [plane[0][0] for plane in x]
 
 
+@pytest.fixture(params=["layers", "in_four_bits"])
+def either(request: pytest.FixtureRequest) -> list[IntegerConvolution]:
+    """Weights of 8 bits, and of 4."""
+    layers: list[IntegerConvolution] = request.getfixturevalue(request.param)
+    return layers
+
+
 def test_logits_are_those_of_integers_added_by_hand(
-    layers: list[IntegerConvolution], drawn: Dataset
+    either: list[IntegerConvolution], drawn: Dataset
 ) -> None:
     pixels = drawn.test.images[0].numpy()
-    assert logits(layers, pixels[None]).tolist() == [by_hand(layers, pixels)]
+    assert logits(either, pixels[None]).tolist() == [by_hand(either, pixels)]
 
 
-def test_numbers_fit_their_types(layers: list[IntegerConvolution]) -> None:
-    for layer in layers:
-        assert np.abs(layer.weight.astype(int)).max() == 127
+def test_numbers_fit_their_types(either: list[IntegerConvolution]) -> None:
+    for layer in either:
+        most, precision = {8: (127, 1e-6), 4: (7, 1e-3)}[layer.bits]
+        assert np.abs(layer.weight.astype(int)).max() == most
         assert (layer.multiplier > 0).all()
+        assert layer.multiplier.max() < 2 ** (4 * layer.bits - 1)
         assert layer.shift >= 1
         factor = layer.multiplier / 2.0**layer.shift
-        np.testing.assert_allclose(factor, layer.factor, rtol=1e-6)
+        np.testing.assert_allclose(factor, layer.factor, rtol=precision)
         # The largest sums there can be stay within 32 bits.
         worst = np.abs(layer.weight.astype(int)).sum(axis=(1, 2, 3)) * 255 * 4
         assert (worst + np.abs(layer.bias.astype(int)) < 2**31).all()
+
+
+def test_rounded_weights_lose_nothing(
+    in_four_bits: list[IntegerConvolution], rounded: Net, drawn: Dataset
+) -> None:
+    for layer, folded in zip(in_four_bits, fold(rounded), strict=True):
+        restored = layer.weight * layer.weight_scale[:, None, None, None]
+        np.testing.assert_allclose(restored, folded.weight, rtol=1e-5, atol=1e-7)
+    found = logits(in_four_bits, drawn.test.images.numpy()) * LOGIT
+    expected = infer(rounded, drawn.test.images).numpy()
+    assert np.abs(found - expected).mean() < 0.1  # as with 8 bits: activations have as many
+
+
+def test_a_factor_just_below_a_power_of_two_fits_its_type(
+    in_four_bits: list[IntegerConvolution],
+) -> None:
+    layer = replace(
+        in_four_bits[0], weight_scale=np.array([2.0 - 1e-6]), input_scale=1.0, output_scale=1.0
+    )
+    assert layer.multiplier[0] / 2.0**layer.shift == pytest.approx(2, rel=1e-4)
+    assert 2**13 < layer.multiplier[0] < 2**15
 
 
 def test_scales_are_set_by_the_pixels_given(drawn: Dataset) -> None:
