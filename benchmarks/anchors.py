@@ -27,6 +27,8 @@ class Anchor(NamedTuple):
     """The accuracy as the source gives it, if that is more than ``accuracy`` to 0.01."""
     size: str = ""
     """The net's size as the source gives it, if that is other than ``parameters``."""
+    bytes: int | None = None
+    """Of its weights, if it is made for microcontrollers."""
 
 
 ANCHORS = (
@@ -108,5 +110,17 @@ ANCHORS = (
         source="cpldcpu/BitNetMCU",
         protocol="one run of 120 epochs",
         size="13.04 kB, in part ternary",
+        bytes=13_357,  # 106,854 bits
+    ),
+    Anchor(
+        label="BitNetMCU, small",
+        accuracy=99.06,
+        parameters=None,
+        seconds=None,
+        runs="one run",
+        source="cpldcpu/BitNetMCU",
+        protocol="one run of 60 epochs",
+        size="5.4 kB, in part 2 bits",
+        bytes=5_360,  # 42,880 bits
     ),
 )

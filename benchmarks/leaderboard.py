@@ -1,7 +1,8 @@
 """Write the leaderboard: every record of a study, and what others have published.
 
-Every figure is computed from the ``runs.jsonl`` of a record. A record is a folder, at any depth,
-with the files of ``tinydigits study`` or of ``benchmarks/synthetic.py``.
+Every figure is computed from the ``runs.jsonl`` of a record, those of headers in C from the
+``headers.jsonl`` of ``benchmarks/bits.py``. A record is a folder, at any depth, with the files of
+``tinydigits study`` or of ``benchmarks/synthetic.py``.
 
     python benchmarks/leaderboard.py --records records --out docs/leaderboard.md
 """
@@ -37,6 +38,7 @@ BAR = 99.40  # per cent
 PLACE = {"data", "device", "precision", "engine"}
 ENGINES = {"torch": "PyTorch", "c": "C"}
 MISSING = "–"
+HEADERS = "headers.jsonl"
 
 PAGE = """\
 # Leaderboard
@@ -76,6 +78,14 @@ recipe is known to be better.
 {machines}
 
 "Seconds" is the median training time of a seed, and "threads" are those of a seed.
+
+### Accuracy against bytes
+
+{sizes}
+
+A header in C, compiled and run on the 10,000 test digits; "bytes" are its weights, biases and
+multipliers. [The int4 header](guide/microcontrollers.md) is that of a net trained with 4-bit
+weights. BitNetMCU's rows are claims of its author, of one run each, and count weights alone.
 
 ## Published results
 
@@ -123,6 +133,52 @@ class Record:
         return min(others.items(), key=lambda item: len(item[1]))
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a folder holds of one kind of header in C."""
+
+    record: str
+    """The record's name."""
+    folder: Path
+    form: str
+    size: int
+    """Bytes of weights, biases and multipliers: of the largest, if seeds differ."""
+    accuracies: list[float]
+    """Of each seed, in per cent."""
+
+
+def read_headers(records: Path) -> list[Header]:
+    """Return every kind of header in a folder of records, the largest first.
+
+    Raises:
+        InputError: a record is damaged.
+    """
+    found = [each for path in records.rglob(HEADERS) for each in _headers(path, records)]
+    return sorted(found, key=lambda header: (-header.size, header.record))
+
+
+def _headers(path: Path, records: Path) -> Iterator[Header]:
+    by_form: dict[str, dict[int, tuple[int, float]]] = {}
+    for number, line in enumerate(read_bytes(path).splitlines(), 1):
+        form, seed, size, accuracy = _sized(line, f"{path} line {number}")
+        by_form.setdefault(form, {})[seed] = size, accuracy
+    name = path.parent.relative_to(records).as_posix()
+    for form, seeds in by_form.items():
+        sizes, accuracies = zip(*seeds.values(), strict=True)
+        yield Header(name, path.parent, form, max(sizes), list(accuracies))
+
+
+def _sized(line: bytes, place: str) -> tuple[str, int, int, float]:
+    """Return the form, seed, bytes and accuracy in a line of ``benchmarks/bits.py``."""
+    try:
+        told = json.loads(line)
+        return str(told["form"]), int(told["seed"]), int(told["bytes"]), float(told["accuracy"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(
+            f"{place} is damaged: {line[:40]!r}, expected a header's figures: restore it"
+        ) from error
+
+
 def read_records(records: Path) -> list[Record]:
     """Return every record in a folder, highest mean first.
 
@@ -139,7 +195,7 @@ def read_records(records: Path) -> list[Record]:
     return sorted(found, key=lambda record: (-record.mean, record.name))
 
 
-def page(found: Sequence[Record], place: Path) -> str:
+def page(found: Sequence[Record], headers: Sequence[Header], place: Path) -> str:
     """Return the page; its links are relative to the folder ``place``."""
     left, right = "---", "---:"
     accuracy = {
@@ -170,6 +226,14 @@ def page(found: Sequence[Record], place: Path) -> str:
         "precision": left,
         "engine": left,
     }
+    sizes = {
+        "weights": left,
+        "bytes": right,
+        "seeds": right,
+        "mean": right,
+        "95 % interval": right,
+        "source": left,
+    }
     anchors = {"accuracy": right, "parameters": right, "protocol": left, "source": left}
     claims = sorted(ANCHORS, key=lambda anchor: -anchor.accuracy)
     return PAGE.format(
@@ -178,6 +242,7 @@ def page(found: Sequence[Record], place: Path) -> str:
         differences=_differences(found),
         comparisons=_table(comparisons, map(_comparison_row, _comparisons(found))),
         machines=_table(machines, (_machine_row(record, place) for record in found)),
+        sizes=_table(sizes, _size_rows(headers, place)),
         anchors=_table(anchors, map(_anchor_row, claims)),
     )
 
@@ -293,10 +358,40 @@ def _machine_row(record: Record, place: Path) -> list[str]:
     return [_link(record, place), seconds, *record.machine]
 
 
+def _size_rows(headers: Iterable[Header], place: Path) -> list[list[str]]:
+    """Return the rows of our headers and of others' microcontrollers, the most bytes first."""
+    rows = [(header.size, _header_row(header, place)) for header in headers]
+    rows += [
+        (
+            each.bytes,
+            [each.size, f"{each.bytes:,}", "1", f"{each.accuracy:.2f}", MISSING, each.source],
+        )
+        for each in ANCHORS
+        if each.bytes
+    ]
+    return [row for _, row in sorted(rows, key=lambda sized: -sized[0])]
+
+
+def _header_row(header: Header, place: Path) -> list[str]:
+    accuracy = summarise(header.accuracies)
+    return [
+        header.form,
+        f"{header.size:,}",
+        str(accuracy.n),
+        f"{accuracy.mean:.2f}",
+        _range(*accuracy.interval) if accuracy.interval else MISSING,
+        _link_to(header.record, header.folder, place),
+    ]
+
+
 def _link(record: Record, place: Path) -> str:
-    readme = record.folder / "README.md"
-    path = os.path.relpath(readme if readme.exists() else record.folder, place)
-    return f"[{record.name}]({quote(Path(path).as_posix())})"
+    return _link_to(record.name, record.folder, place)
+
+
+def _link_to(name: str, folder: Path, place: Path) -> str:
+    readme = folder / "README.md"
+    path = os.path.relpath(readme if readme.exists() else folder, place)
+    return f"[{name}]({quote(Path(path).as_posix())})"
 
 
 def _recipe(record: Record) -> str:
@@ -391,7 +486,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "leaderboard.md")
     options = parser.parse_args()
 
-    text = page(read_records(options.records), options.out.parent)
+    records, headers = read_records(options.records), read_headers(options.records)
+    text = page(records, headers, options.out.parent)
     write_atomically(options.out, text.encode())
     print(f"wrote {options.out}")
 

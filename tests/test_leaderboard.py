@@ -73,7 +73,7 @@ def linked(row: dict[str, str]) -> Path:
 
 def row_of(record: str | Path, page: str = PAGE) -> dict[str, str]:
     """Both rows of a record as one."""
-    accuracy, _, machine, _ = tables(page)
+    accuracy, _, machine, *_ = tables(page)
     (first,) = (row for row in accuracy if linked(row) == Path(record))
     (second,) = (row for row in machine if linked(row) == Path(record))
     return first | second
@@ -99,7 +99,7 @@ def test_the_committed_page_is_what_the_command_writes(copied: Path) -> None:
 
 def test_every_study_is_listed_once_in_both_tables_highest_mean_first() -> None:
     assert len(STUDIES) >= 8
-    accuracy, _, machine, _ = tables(PAGE)
+    accuracy, _, machine, *_ = tables(PAGE)
     order = [linked(row) for row in accuracy]
     assert sorted(order) == STUDIES
     assert [linked(row) for row in machine] == order
@@ -159,7 +159,11 @@ def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
         "2026-11-26-people": "`people`",
         "2026-11-26-robust": "other options",
         "2026-11-26-synthetic": "`people`, synthetic digits",
+        "2026-11-27-four-bits": "other options",
+        "2026-11-27-four-bits/float": "`best`",
     }
+    told = "`--recipe best --weight-bits 4 --epochs 60`"
+    assert f"- 2026-11-27-four-bits: {told}\n" in PAGE
     assert "- 2026-11-23-fast/longer: `--recipe fast --shares 0.42 0.08`\n" in PAGE
     told = "`--recipe classic --val 0`, trained on synthetic digits, tested on MNIST"
     assert f"- 2026-11-23-synthetic: {told}\n" in PAGE
@@ -204,6 +208,34 @@ def test_a_recipe_without_common_seeds_is_not_compared(
     rows = tables(written())[1]
     assert len(rows) == 3
     assert not [row for row in rows if "`people`" in row.values()]
+
+
+def test_headers_are_ranked_by_their_bytes_beside_those_of_others() -> None:
+    rows = tables(PAGE)[3]
+    expected = []
+    for folder, form, size in (
+        ("float", "float32", 4 * 12_712 + 4 * 114),
+        ("float", "int8", 12_712 + 8 * 114),
+        (".", "int4", 12_712 // 2 + 4 * 114),
+    ):
+        lines = (RECORDS / "2026-11-27-four-bits" / folder / "headers.jsonl").read_text()
+        told = [line for line in map(json.loads, lines.splitlines()) if line["form"] == form]
+        accuracies = [100 - len(line["wrong_indices"]) / 100 for line in told]
+        low, high = stats.t.interval(0.95, 2, np.mean(accuracies), stats.sem(accuracies))
+        interval = f"{low:.2f}–{high:.2f}"
+        expected.append([form, f"{size:,}", "3", f"{np.mean(accuracies):.2f}", interval])
+    expected.insert(2, ["13.04 kB, in part ternary", "13,357", "1", "99.58", "–"])
+    expected.append(["5.4 kB, in part 2 bits", "5,360", "1", "99.06", "–"])
+    assert [list(row.values())[:5] for row in rows] == expected
+
+
+def test_damaged_headers_are_refused(copied: Path, leaderboard: Leaderboard) -> None:
+    path = copied / "2026-11-27-four-bits" / "headers.jsonl"
+    path.write_text('{"form": "int4", "seed": 0}\n')
+    out = copied.parent / "page.md"
+    code, _, errors = leaderboard(copied, out)
+    assert (code, out.exists()) == (2, False)
+    assert errors.startswith(f"error: {path} line 1 is damaged: ")
 
 
 def test_a_new_record_appears(copied: Path, written: Callable[[], str]) -> None:
@@ -359,7 +391,7 @@ def test_published_results_are_marked_as_claims_of_others() -> None:
     section = PAGE.partition("## Published results\n")[2]
     assert "None of them is reproduced here" in unwrapped(section)
     *_, claims = tables(PAGE)
-    assert len(claims) == 8
+    assert len(claims) == 9
     assert all(all(cells.values()) for cells in claims)
     accuracies = [float(row["accuracy"][:5]) for row in claims]
     assert accuracies == sorted(accuracies, reverse=True)

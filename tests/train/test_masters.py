@@ -1,6 +1,7 @@
 """Training with rounded kernels."""
 
 import copy
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -90,6 +91,24 @@ def test_a_step_moves_the_masters_by_the_gradient_at_the_rounded_kernels(
             off = (value - parameters[name]).norm() / moved.norm()
             # Muon enlarges rounding to 0.09; the gradient at the masters would be 0.3 to 0.9 off.
             assert off < 0.2, name
+
+
+def test_every_step_of_pytorch_rounds_anew(drawn: Dataset) -> None:
+    config = replace(CONFIG, engine="torch", epochs=1)
+    state, digits = begun(config, drawn)
+    name = "layers.conv3.weight"
+    seen = list[torch.Tensor]()
+
+    def watch(batches: Iterable[torch.Tensor]) -> Iterable[torch.Tensor]:
+        for batch in batches:
+            kernel = state.net.get_parameter(name).detach()
+            torch.testing.assert_close(kernel, rounded(state.masters.get_parameter(name)))
+            seen.append(kernel.clone())
+            yield batch
+
+    list(fit(state, digits, config, progress=watch))
+    assert len(seen) == 5
+    assert not torch.equal(seen[1], seen[4])
 
 
 def test_without_few_bits_there_are_no_masters_apart(drawn: Dataset) -> None:
