@@ -91,6 +91,12 @@ STRIP = record("2026-11-27-numbers/report.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
+FOUR_BITS = RECORDS / "2026-11-27-four-bits"
+HEADERS = [
+    json.loads(line)
+    for folder in (FOUR_BITS / "float", FOUR_BITS)
+    for line in (folder / "headers.jsonl").read_text().splitlines()
+]
 SYNTHETIC = {
     date: [
         json.loads(line)
@@ -372,6 +378,36 @@ def export_ratio(name: str) -> str:
     )
 
 
+def header_accuracies(form: str) -> list[float]:
+    """Of each seed's header of a form, by the digits misread."""
+    return [100 - len(told["wrong_indices"]) / 100 for told in HEADERS if told["form"] == form]
+
+
+def header_rows() -> list[str]:
+    """The record's table: accuracy against bytes, and of each seed."""
+    rows = []
+    for form in ("float32", "int8", "int4"):
+        told = [each for each in HEADERS if each["form"] == form]
+        (size,) = {each["bytes"] for each in told}
+        flash, accuracies = {each["flash"] for each in told}, header_accuracies(form)
+        each_seed = ", ".join(f"{accuracy:.2f}" for accuracy in accuracies)
+        rows.append(
+            f"| {form} | {size:,} | {max(flash):,} | {each_seed} % "
+            f"| {mean_with_interval(accuracies)} |"
+        )
+    return rows
+
+
+def header_figures() -> list[str]:
+    """What the guide says of 4-bit weights."""
+    sizes = {told["form"]: told["bytes"] for told in HEADERS}
+    return [
+        mean_with_interval(header_accuracies("int4")),
+        f"needs {sizes['int4']:,} bytes for its weights, biases and multipliers",
+        f"where the int8 header has {sizes['int8']:,}",
+    ]
+
+
 def serve_median(load: str, key: str) -> float:
     figures: list[float] = [each[load][key] for each in SERVE["rounds"]]
     return statistics.median(figures)
@@ -493,6 +529,7 @@ GUIDE_FIGURES = [
     *output_lines(),
     *step_rows(),
     *labels_rows(),
+    *header_figures(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -764,6 +801,40 @@ def test_bars_of_the_exports_are_met(name: str) -> None:
     for form in ("ONNX int8", "C int8"):
         assert forms[form]["accuracy"] >= forms["PyTorch"]["accuracy"] - 0.05
     assert export_times("C", name)[0] <= export_times("ONNX", name)[0]
+
+
+def test_the_record_of_four_bits_states_its_own_figures() -> None:
+    text = unwrapped((FOUR_BITS / "README.md").read_text())
+    trained = ", ".join(
+        f"{accuracy:.2f}" for accuracy in ledger.read(FOUR_BITS).accuracies.values()
+    )
+    figures = [*header_rows(), f"before it was written as integers {trained} %"]
+    assert [figure for figure in figures if figure not in text] == []
+
+
+def test_the_record_of_four_bits_is_of_its_options() -> None:
+    best = RECIPES["best"].to_dict()
+    for folder, options in (
+        (FOUR_BITS, {"epochs": 60, "weight_bits": 4}),
+        (FOUR_BITS / "float", {}),
+    ):
+        study = ledger.read(folder)
+        settled = {
+            name: getattr(study.config, name) for name in ("data", "device", "precision", "engine")
+        }
+        assert study.config.to_dict() == best | options | settled
+        assert study.dataset == "mnist"
+        assert sorted(study.accuracies) == [0, 1, 2]
+    floats = ledger.read(FOUR_BITS / "float").accuracies
+    assert list(floats.values()) == pytest.approx(header_accuracies("float32"))
+
+
+def test_bars_of_four_bits_are_met() -> None:
+    for told in HEADERS:
+        assert told["accuracy"] == pytest.approx(100 - len(told["wrong_indices"]) / 100)
+        assert told.get("equal", 10_000) == 10_000  # digits whose logits are the reference's
+    assert all(told["bytes"] <= 7_000 for told in HEADERS if told["form"] == "int4")
+    assert statistics.mean(header_accuracies("int4")) >= 99.50
 
 
 def test_readme_shows_the_sizes_of_the_record() -> None:
