@@ -162,7 +162,7 @@ def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
         "2026-11-27-four-bits": "other options",
         "2026-11-27-four-bits/float": "`best`",
     }
-    told = "`--recipe best --weight-bits 4 --epochs 60`"
+    told = "`--recipe best --epochs 60 --weight-bits 4`"
     assert f"- 2026-11-27-four-bits: {told}\n" in PAGE
     assert "- 2026-11-23-fast/longer: `--recipe fast --shares 0.42 0.08`\n" in PAGE
     told = "`--recipe classic --val 0`, trained on synthetic digits, tested on MNIST"
@@ -224,8 +224,8 @@ def test_headers_are_ranked_by_their_bytes_beside_those_of_others() -> None:
         low, high = stats.t.interval(0.95, 2, np.mean(accuracies), stats.sem(accuracies))
         interval = f"{low:.2f}–{high:.2f}"
         expected.append([form, f"{size:,}", "3", f"{np.mean(accuracies):.2f}", interval])
-    expected.insert(2, ["13.04 kB, in part ternary", "13,357", "1", "99.58", "–"])
-    expected.append(["5.4 kB, in part 2 bits", "5,360", "1", "99.06", "–"])
+    expected.insert(2, ["BitNetMCU", "13,357", "1", "99.58", "–"])
+    expected.append(["BitNetMCU, small", "5,360", "1", "99.06", "–"])
     assert [list(row.values())[:5] for row in rows] == expected
 
 

@@ -808,7 +808,7 @@ def test_the_record_of_four_bits_states_its_own_figures() -> None:
     trained = ", ".join(
         f"{accuracy:.2f}" for accuracy in ledger.read(FOUR_BITS).accuracies.values()
     )
-    figures = [*header_rows(), f"before it was written as integers {trained} %"]
+    figures = [*header_rows(), f"the nets of 4-bit weights have {trained} %"]
     assert [figure for figure in figures if figure not in text] == []
 
 
