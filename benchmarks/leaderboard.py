@@ -364,7 +364,7 @@ def _size_rows(headers: Iterable[Header], place: Path) -> list[list[str]]:
     rows += [
         (
             each.bytes,
-            [each.size, f"{each.bytes:,}", "1", f"{each.accuracy:.2f}", MISSING, each.source],
+            [each.label, f"{each.bytes:,}", "1", f"{each.accuracy:.2f}", MISSING, each.source],
         )
         for each in ANCHORS
         if each.bytes
