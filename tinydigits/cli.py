@@ -294,7 +294,7 @@ class C(_Quantises):
     """Write a C99 header; it needs no library and allocates no memory."""
 
     int4: bool = False
-    """Store two weights a byte; the net must have been trained with --weight-bits 4."""
+    """Use integers with 4-bit weights, for a net trained with --weight-bits 4."""
     prefix: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tinydigits"
     """Start of every name in the header, so that a program can hold several nets."""
 
