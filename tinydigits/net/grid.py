@@ -25,7 +25,8 @@ def in_units(kernel: Tensor, bits: int) -> Tensor:
 
 def on_grid(kernel: Tensor, bits: int) -> Tensor:
     """Return a kernel (out, in, y, x) with each weight moved to the nearest value of its grid."""
-    return in_units(kernel, bits).round() * _columns(scale_of(kernel, bits))
+    scale = _columns(scale_of(kernel, bits))
+    return (kernel.detach() / scale).round() * scale
 
 
 def _columns(scale: Tensor) -> Tensor:
