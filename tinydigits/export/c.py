@@ -20,8 +20,7 @@ from tinydigits.data import synthetic
 from tinydigits.export import folded, quantised
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import LOGIT
-from tinydigits.net.grid import largest
-from tinydigits.net.layers import Convolution, Numbers
+from tinydigits.net.layers import Convolution, Numbers, largest
 from tinydigits.net.model import Net
 
 PARTS = Path(__file__).parent / "c_parts"

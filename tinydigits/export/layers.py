@@ -7,8 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from tinydigits.net.grid import largest
-from tinydigits.net.layers import Numbers
+from tinydigits.net.layers import Numbers, largest
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,7 @@ batch normalisation into the kernel scales a channel as a whole and leaves its i
 
 from torch import Tensor
 
-
-def largest(bits: int) -> int:
-    """Return the largest integer weight of ``bits`` bits; the smallest is its negative."""
-    return (1 << (bits - 1)) - 1
+from tinydigits.net.layers import largest
 
 
 def scale_of(kernel: Tensor, bits: int) -> Tensor:

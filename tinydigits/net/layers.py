@@ -22,3 +22,11 @@ class Convolution:
     relu: bool = False
     pool: Literal["max", "mean"] | None = None
     """The maximum of every 2x2 pixels, or the mean of all pixels."""
+
+
+def largest(bits: int) -> int:
+    """Return the largest integer of ``bits`` bits with a sign; the smallest used is its negative.
+
+    Weights are thus symmetric around 0.
+    """
+    return (1 << (bits - 1)) - 1
