@@ -25,8 +25,5 @@ class Convolution:
 
 
 def largest(bits: int) -> int:
-    """Return the largest integer of ``bits`` bits with a sign; the smallest used is its negative.
-
-    Weights are thus symmetric around 0.
-    """
+    """Return the largest signed integer of ``bits`` bits; the smallest used is its negative."""
     return (1 << (bits - 1)) - 1
