@@ -28,21 +28,8 @@ GOLDEN = 16  # pictures in the self-test
 PREFIX = "tinydigits"  # of every name in a header
 TOLERANCE = "1e-3f"  # of float logits: compilers order sums differently
 WIDTH = 100  # characters a line
-# How integer weights of so many bits are stored, and how `rows_integers.h` reads them.
-STORED = {
-    8: {
-        "weights": "int8_t",
-        "first_weight": "TINYDIGITS_CONST int8_t *weight = layer->weight",
-        "next_weight": "*weight++",
-        "weight_of_last": "layer->weight[o * 16 + i]",
-    },
-    4: {
-        "weights": "uint8_t",
-        "first_weight": "int n = 0",
-        "next_weight": "tinydigits_weight(layer->weight, n++)",
-        "weight_of_last": "tinydigits_weight(layer->weight, o * 16 + i)",
-    },
-}
+# The C type of weights of so many bits.
+WEIGHTS = {8: "int8_t", 4: "uint8_t"}
 
 
 def in_floats(
@@ -70,19 +57,27 @@ def in_floats(
 
 def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = PREFIX) -> str:
     """Return the header of an integer net; two weights of 4 bits share a byte."""
-    bits, constants = layers[0].bits, _constants(layers)
-    stored = STORED[bits]
-    arrays, rows = list[str](), list[str]()
-    for number, layer in enumerate(layers, 1):
-        weight = layer.weight.transpose(0, 2, 3, 1)
+    bits, missing = layers[0].bits, 32 - 4 * layers[0].bits
+    weights = [grouped(layer.weight).ravel() for layer in layers]
+    together = np.concatenate(weights)
+    arrays = [_array(WEIGHTS[bits], "all_weights", together if bits == 8 else packed(together))]
+    rows, group = list[str](), 0
+    for number, (layer, weight) in enumerate(zip(layers, weights, strict=True), 1):
         arrays += [
-            _array(stored["weights"], f"weight_{number}", weight if bits == 8 else packed(weight)),
-            _array(constants, f"bias_{number}", layer.bias),
-            _array(constants, f"multiplier_{number}", layer.multiplier),
+            _array("tinydigits_constant", f"bias_{number}", layer.bias),
+            _array("tinydigits_constant", f"multiplier_{number}", layer.multiplier),
         ]
-        rows.append(_row(number, ("weight", "bias", "multiplier"), layer, (layer.shift,)))
+        out, channels, kernel, _ = layer.weight.shape
+        values = [
+            f"tinydigits_all_weights + {group} * TINYDIGITS_GROUP",
+            *(f"tinydigits_{name}_{number}" for name in ("bias", "multiplier")),
+            *map(str, (channels, out, kernel, -(-channels * kernel // 4))),
+            *map(str, (int(layer.pool == "max"), layer.shift + missing - 32)),
+        ]
+        rows.append(f"{{{', '.join(values)}}}")
+        group += weight.size // 4
     return _header(
-        *(["weight_int4.h"] if bits == 4 else []),
+        f"weights_int{bits}.h",
         "rows_integers.h",
         prefix=prefix,
         layers=_table(arrays, rows),
@@ -92,9 +87,27 @@ def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = 
         sha256=sha256,
         option=f" --int{bits}",
         defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
-        constants=constants,
-        **stored,
+        constant=_constants(layers),
+        one=str(1 << missing),
+        sums=_sums(),
     )
+
+
+def _sums() -> str:
+    text = (PARTS / "sums.h").read_text()
+    return re.sub(r"@(\w+)@", lambda found: (PARTS / f"sums_{found[1]}.h").read_text(), text)
+
+
+def grouped(weight: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
+    """Return weights (out, in, kernel, kernel) as (out / 8, kernel, groups, 8, 4).
+
+    A group holds the weights of four consecutive inputs in a row of pixels. Zeros fill the last
+    group of a row and the last eight outputs.
+    """
+    out, _, kernel, _ = weight.shape
+    rows = weight.transpose(0, 2, 3, 1).reshape(out, kernel, -1)
+    full = np.pad(rows, ((0, -out % 8), (0, 0), (0, -rows.shape[2] % 4)))
+    return full.reshape(len(full) // 8, 8, kernel, -1, 4).transpose(0, 2, 3, 1, 4)
 
 
 def packed(weights: npt.NDArray[np.int8]) -> npt.NDArray[np.uint8]:
