@@ -88,7 +88,7 @@ def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = 
         option=f" --int{bits}",
         defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
         constant=_constants(layers),
-        one=str(1 << missing),
+        unit_of_multipliers=str(1 << missing),
         sums=_sums(),
     )
 

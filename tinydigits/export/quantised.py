@@ -21,20 +21,24 @@ Integers = npt.NDArray[np.int64]
 
 LOGIT = 2.0**-16  # what one unit of the integer logits stands for
 ACTIVATIONS = 255  # largest activation
+COARSER = (
+    8  # units of a sum, at least, in one of an activation, so that a shift of 32 bits is short
+)
 
 
 def quantise(layers: list[Convolution], pixels: Tensor, bits: int = 8) -> list[IntegerConvolution]:
     """Return the folded net in integers, calibrated on pixels uint8 (N, 28, 28).
 
     Weights span -127 to 127 in each output channel, or with 4 ``bits`` -7 to 7. 255 stands for a
-    layer's largest activation in the float net on ``pixels``. These are training digits, so the
-    test digits decide nothing.
+    layer's largest activation in the float net on ``pixels``, unless that is next to nothing. These
+    are training digits, so the test digits decide nothing.
     """
     input_scale, quantised = 1.0, list[IntegerConvolution]()
     for layer, x in zip(layers, activations(layers, pixels), strict=True):
         is_last = layer is layers[-1]
         kernel = torch.from_numpy(layer.weight)
         weight_scale = scale_of(kernel, bits).numpy()
+        finest = COARSER * input_scale * float(weight_scale.max())
         quantised.append(
             IntegerConvolution(
                 weight=in_units(kernel, bits).round().numpy().astype(np.int8),
@@ -42,7 +46,7 @@ def quantise(layers: list[Convolution], pixels: Tensor, bits: int = 8) -> list[I
                 bias=np.rint(layer.bias / (input_scale * weight_scale)).astype(np.int32),
                 weight_scale=weight_scale,
                 input_scale=input_scale,
-                output_scale=LOGIT if is_last else (x.max().item() or 1.0) / ACTIVATIONS,
+                output_scale=LOGIT if is_last else max(x.max().item() / ACTIVATIONS, finest),
                 side=layer.side,
                 pool=layer.pool,
             )

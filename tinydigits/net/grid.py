@@ -12,7 +12,8 @@ from tinydigits.net.layers import largest
 def scale_of(kernel: Tensor, bits: int) -> Tensor:
     """Return what one unit of each channel's weights stands for, (out,), for (out, in, y, x)."""
     scale = kernel.detach().abs().amax(dim=(1, 2, 3)) / largest(bits)
-    return scale.where(scale > 0, scale.new_ones(()))  # a channel that ignores its input
+    scale = scale.where(scale > 0, scale.max())  # a channel that ignores its input
+    return scale.where(scale > 0, scale.new_ones(()))  # all do
 
 
 def in_units(kernel: Tensor, bits: int) -> Tensor:

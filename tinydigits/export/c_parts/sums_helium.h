@@ -88,7 +88,7 @@ static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *laye
   const int32x4_t shift = vdupq_n_s32(-layer->shift);
   for (int o = 0; o < layer->out; o += 4) {
     const int32x4_t sum = vaddq_s32(vld1q_s32(sums + o), tinydigits_four_constants(layer->bias + o));
-    const int32x4_t upper = vmulhq_s32(vmaxq_s32(sum, vdupq_n_s32(0)), vmulq_n_s32(tinydigits_four_constants(layer->multiplier + o), TINYDIGITS_ONE));
+    const int32x4_t upper = vmulhq_s32(vmaxq_s32(sum, vdupq_n_s32(0)), vmulq_n_s32(tinydigits_four_constants(layer->multiplier + o), TINYDIGITS_UNIT));
     vstrbq_s32((int8_t *)out + o, vminq_s32(vrshlq_s32(upper, shift), vdupq_n_s32(255)));
   }
 }

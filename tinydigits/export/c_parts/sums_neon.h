@@ -76,7 +76,7 @@ static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *laye
     const int32x4_t biased = vaddq_s32(vld1q_s32(sums + o), tinydigits_constants(layer->bias + o));
     const int32x4_t sum = vmaxq_s32(biased, vdupq_n_s32(0));
     const int32x4_t multiplier =
-        vmulq_n_s32(tinydigits_constants(layer->multiplier + o), TINYDIGITS_ONE);
+        vmulq_n_s32(tinydigits_constants(layer->multiplier + o), TINYDIGITS_UNIT);
     const int64x2_t first = vmull_s32(vget_low_s32(sum), vget_low_s32(multiplier));
     const int64x2_t second = vmull_s32(vget_high_s32(sum), vget_high_s32(multiplier));
     const int32x4_t upper = vcombine_s32(vshrn_n_s64(first, 32), vshrn_n_s64(second, 32));

@@ -88,7 +88,7 @@ static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *laye
                                             tinydigits_constants(layer->bias + o));
     const __m256i sum = _mm256_max_epi32(biased, _mm256_setzero_si256());
     const __m256i multiplier = _mm256_mullo_epi32(tinydigits_constants(layer->multiplier + o),
-                                                  _mm256_set1_epi32(TINYDIGITS_ONE));
+                                                  _mm256_set1_epi32(TINYDIGITS_UNIT));
     const __m256i even = _mm256_mul_epu32(sum, multiplier);
     const __m256i odd =
         _mm256_mul_epu32(_mm256_srli_epi64(sum, 32), _mm256_srli_epi64(multiplier, 32));
