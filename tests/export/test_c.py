@@ -96,6 +96,77 @@ def test_integer_header_is_exact_on_every_digit(
     assert torch.equal(found / LOGIT, integer_logits.double())
 
 
+def flags_of_this_processor() -> set[str]:
+    """What an x86 processor can do; on others, nothing."""
+    told = Path("/proc/cpuinfo")
+    return set(re.findall(r"\w+", told.read_text())) if told.exists() else set()
+
+
+# The ways to add up products, by the options that choose them and what the processor must know.
+WAYS = {
+    "plain": (("-DTINYDIGITS_PLAIN",), ()),
+    "sse2": (("-msse2",), ("sse2",)),
+    "avx2": (("-mavx2",), ("avx2",)),
+    "vnni": (("-mavx512vl", "-mavx512vnni"), ("avx512vl", "avx512_vnni")),
+    "avx-vnni": (("-mavx2", "-mavxvnni"), ("avx_vnni",)),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_is_exact_on_every_digit(
+    way: str,
+    compiler: str,
+    calibrated: list[IntegerConvolution],
+    integer_logits: Tensor,
+    real: tuple[Digits, Digits],
+    tmp_path: Path,
+) -> None:
+    options, needed = WAYS[way]
+    if missing := set(needed) - flags_of_this_processor():
+        pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")
+    header = c.in_integers(calibrated, SHA256)
+    program = compiled(compiler, header, FILTER, tmp_path, (*STRICT, *options))
+    assert torch.equal(answers([program], real[1].images), integer_logits)
+
+
+@pytest.mark.parametrize("way", ["", "+dotprod", "+i8mm"])
+@pytest.mark.parametrize("bits", ["calibrated", "in_four_bits"])
+def test_every_way_of_an_arm_processor_is_exact(
+    way: str, bits: str, request: pytest.FixtureRequest, drawn: Dataset, tmp_path: Path
+) -> None:
+    need("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross")
+    need("qemu-aarch64", "qemu-user")
+    layers, images = request.getfixturevalue(bits), drawn.test.images[:200]
+    options = (*STRICT, "-static", f"-march=armv8.2-a{way}")
+    header = c.in_integers(layers, SHA256)
+    program = compiled("aarch64-linux-gnu-gcc", header, FILTER, tmp_path, options)
+    expected = torch.from_numpy(logits(layers, images.numpy()))
+    assert torch.equal(answers(["qemu-aarch64", "-cpu", "max", program], images), expected)
+
+
+def answers(program: list[str | Path], images: Tensor) -> Tensor:
+    """The int64 logits that a compiled FILTER gives."""
+    ran = subprocess.run(program, input=images.numpy().tobytes(), capture_output=True, check=True)
+    return torch.from_numpy(np.frombuffer(ran.stdout, np.int32).reshape(-1, 10).astype(np.int64))
+
+
+@pytest.mark.parametrize("way", ["plain", "sse2", "avx2"])
+def test_four_bit_header_is_exact_in_every_way(
+    way: str,
+    compiler: str,
+    four_bits: str,
+    in_four_bits: list[IntegerConvolution],
+    drawn: Dataset,
+    tmp_path: Path,
+) -> None:
+    options, needed = WAYS[way]
+    if missing := set(needed) - flags_of_this_processor():
+        pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")
+    program = compiled(compiler, four_bits, FILTER, tmp_path, (*STRICT, *options))
+    expected = torch.from_numpy(logits(in_four_bits, drawn.test.images.numpy()))
+    assert torch.equal(answers([program], drawn.test.images), expected)
+
+
 @pytest.mark.usefixtures("compiler")
 def test_four_bit_header_is_exact(
     four_bits: str, in_four_bits: list[IntegerConvolution], drawn: Dataset
@@ -112,7 +183,7 @@ def test_biases_beyond_16_bits_are_stored_whole(
     first = in_four_bits[0]
     large = [replace(first, bias=first.bias + np.int32(40_000)), *in_four_bits[1:]]
     header = c.in_integers(large, SHA256)
-    assert "int32_t tinydigits_bias_1[8]" in header
+    assert "typedef int32_t tinydigits_constant;" in header
     expected = torch.from_numpy(logits(large, drawn.test.images[:50].numpy()))
     assert torch.equal(c_logits(header, drawn.test.images[:50]) / LOGIT, expected.double())
 
@@ -124,8 +195,25 @@ def test_two_weights_share_a_byte() -> None:
 def test_constants_are_what_training_found(floats: str, integers: str, four_bits: str) -> None:
     weights, channels = 12_712, 114
     assert c.constants(floats) == 4 * weights + 4 * channels
+    # A fourth weight beside three in a row of the first layer, and 16 instead of 10 last outputs.
+    weights += 8 * 3 + 6 * 16
     assert c.constants(integers) == weights + 8 * channels
     assert c.constants(four_bits) == weights // 2 + 4 * channels <= 7_000
+
+
+def test_weights_are_in_groups_of_four_inputs_for_eight_outputs(
+    calibrated: list[IntegerConvolution],
+) -> None:
+    first, *_, last = (c.grouped(layer.weight) for layer in calibrated)
+    weight = calibrated[1].weight
+    groups = c.grouped(weight)
+    assert groups.shape == (2, 3, 6, 8, 4)
+    # Output 13, the second row's third pixel, input channel 6.
+    assert groups[1, 1, 2 * 2 + 1, 5, 2] == weight[13, 6, 1, 2]
+    assert first.shape == (1, 3, 1, 8, 4)
+    assert not first[..., 3].any()
+    assert last.shape == (2, 1, 4, 8, 4)
+    assert not last[1, :, :, 2:].any()
 
 
 def test_header_checks_itself(compiler: str, header: str, tmp_path: Path) -> None:
@@ -133,7 +221,7 @@ def test_header_checks_itself(compiler: str, header: str, tmp_path: Path) -> Non
 
 
 def test_self_test_finds_a_changed_weight(compiler: str, header: str, tmp_path: Path) -> None:
-    start = header.index("tinydigits_weight_4[")
+    start = re.search(r"tinydigits_(weight_4|all_weights)\[", header).start()  # type: ignore[union-attr]
     changed = header[:start] + re.sub(r"\{\n[-.0-9a-z]+,", "{\n99,", header[start:], count=1)
     assert wrong_in_selftest(compiler, changed, tmp_path) > 10
 
@@ -217,7 +305,9 @@ def test_a_header_may_be_included_twice(compiler: str, header: str, tmp_path: Pa
 
 
 def test_header_needs_nothing(header: str) -> None:
-    assert re.findall(r"#include.*", header) == ["#include <stdint.h>"]
+    # Besides, what makes a compiler's own vectors known.
+    vectors = {"<arm_acle.h>", "<arm_mve.h>", "<arm_neon.h>", "<immintrin.h>"}
+    assert set(re.findall(r"#include (.*)", header)) - vectors == {"<stdint.h>"}
     assert "alloc" not in re.sub(r"/\*.*?\*/", "", header, flags=re.DOTALL)
     assert f'#define TINYDIGITS_SHA256 "{SHA256}"' in header
     assert f'#define TINYDIGITS_VERSION "{tinydigits.__version__}"' in header

@@ -28,8 +28,6 @@ GOLDEN = 16  # pictures in the self-test
 PREFIX = "tinydigits"  # of every name in a header
 TOLERANCE = "1e-3f"  # of float logits: compilers order sums differently
 WIDTH = 100  # characters a line
-# The C type of weights of so many bits.
-WEIGHTS = {8: "int8_t", 4: "uint8_t"}
 
 
 def in_floats(
@@ -43,7 +41,7 @@ def in_floats(
             _array("float", f"weight_{number}", layer.weight.transpose(2, 3, 1, 0)),
             _array("float", f"bias_{number}", layer.bias),
         ]
-        rows.append(_row(number, ("weight", "bias"), layer, ()))
+        rows.append(_row(_names(number, "weight", "bias"), layer, ()))
     return _header(
         "rows_float.h",
         prefix=prefix,
@@ -57,30 +55,12 @@ def in_floats(
 
 def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = PREFIX) -> str:
     """Return the header of an integer net; two weights of 4 bits share a byte."""
-    bits, missing = layers[0].bits, 32 - 4 * layers[0].bits
-    weights = [grouped(layer.weight).ravel() for layer in layers]
-    together = np.concatenate(weights)
-    arrays = [_array(WEIGHTS[bits], "all_weights", together if bits == 8 else packed(together))]
-    rows, group = list[str](), 0
-    for number, (layer, weight) in enumerate(zip(layers, weights, strict=True), 1):
-        arrays += [
-            _array("tinydigits_constant", f"bias_{number}", layer.bias),
-            _array("tinydigits_constant", f"multiplier_{number}", layer.multiplier),
-        ]
-        out, channels, kernel, _ = layer.weight.shape
-        values = [
-            f"tinydigits_all_weights + {group} * TINYDIGITS_GROUP",
-            *(f"tinydigits_{name}_{number}" for name in ("bias", "multiplier")),
-            *map(str, (channels, out, kernel, -(-channels * kernel // 4))),
-            *map(str, (int(layer.pool == "max"), layer.shift + missing - 32)),
-        ]
-        rows.append(f"{{{', '.join(values)}}}")
-        group += weight.size // 4
+    bits = layers[0].bits
     return _header(
         f"weights_int{bits}.h",
         "rows_integers.h",
         prefix=prefix,
-        layers=_table(arrays, rows),
+        layers=_integer_layers(layers),
         logits=_rows(quantised.logits(layers, golden())),
         tolerance="0",
         unit="integers, TINYDIGITS_LOGIT_ONE times a float net's",
@@ -88,14 +68,41 @@ def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = 
         option=f" --int{bits}",
         defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
         constant=_constants(layers),
-        unit_of_multipliers=str(1 << missing),
+        unit_of_multipliers=str(2 ** _absent(bits)),
         sums=_sums(),
     )
 
 
+def _integer_layers(layers: list[IntegerConvolution]) -> str:
+    """Return the numbers of the layers; their weights are one array, read beyond a layer's end."""
+    weights = [grouped(layer.weight) for layer in layers]
+    together = np.concatenate([weight.ravel() for weight in weights])
+    stored = together if layers[0].bits == 8 else packed(together)
+    arrays, rows, groups = [_array("tinydigits_weights", "all_weights", stored)], list[str](), 0
+    for number, (layer, weight) in enumerate(zip(layers, weights, strict=True), 1):
+        arrays += [
+            _array("tinydigits_constant", f"bias_{number}", layer.bias),
+            _array("tinydigits_constant", f"multiplier_{number}", layer.multiplier),
+        ]
+        names = (
+            f"all_weights + {groups} * TINYDIGITS_GROUP",
+            *_names(number, "bias", "multiplier"),
+        )
+        shift = layer.shift + _absent(layer.bits) - 32
+        rows.append(_row(names, layer, (weight.shape[2], shift)))
+        groups += weight.size // 4
+    return _table(arrays, rows)
+
+
+def _absent(bits: int) -> int:
+    """Return how many lower bits of a multiplier are 0 and not stored."""
+    return 32 - 4 * bits
+
+
 def _sums() -> str:
-    text = (PARTS / "sums.h").read_text()
-    return re.sub(r"@(\w+)@", lambda found: (PARTS / f"sums_{found[1]}.h").read_text(), text)
+    """Return the C of every way to add up products, each for the processors that can go it."""
+    ways = (PARTS / "sums.h").read_text()
+    return re.sub(r"@(\w+)@", lambda way: (PARTS / f"sums_{way[1]}.h").read_text(), ways)
 
 
 def grouped(weight: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
@@ -155,6 +162,8 @@ def buffers(header: str) -> int:
 def constants(header: str) -> int:
     """Return the bytes of a header's weights, biases and multipliers."""
     sizes = {"float": 4, "uint8_t": 1, "int8_t": 1, "int16_t": 2, "int32_t": 4}
+    for kind, name in re.findall(r"^typedef (\w+) (\w+);", header, re.MULTILINE):
+        sizes[name] = sizes.get(kind, 0)
     found = re.findall(r"^static \w+_CONST (\w+) \w+\[(\d+)\] =", header, re.MULTILINE)
     return sum(sizes[kind] * int(count) for kind, count in found)
 
@@ -182,13 +191,14 @@ def _table(arrays: Iterable[str], rows: Sequence[str]) -> str:
     )
 
 
-def _row(
-    number: int, arrays: Iterable[str], layer: Convolution | IntegerConvolution, more: Iterable[int]
-) -> str:
+def _names(number: int, *arrays: str) -> list[str]:
+    return [f"{name}_{number}" for name in arrays]
+
+
+def _row(names: Iterable[str], layer: Convolution | IntegerConvolution, more: Iterable[int]) -> str:
     out, channels, kernel, _ = layer.weight.shape
-    names = [f"tinydigits_{name}_{number}" for name in arrays]
     values = [channels, out, kernel, int(layer.pool == "max"), *more]
-    return f"{{{', '.join([*names, *map(str, values)])}}}"
+    return f"{{{', '.join([*(f'tinydigits_{name}' for name in names), *map(str, values)])}}}"
 
 
 def _array(kind: str, name: str, values: npt.NDArray[Any]) -> str:

@@ -10,7 +10,7 @@ typedef @constant@ tinydigits_constant;
 typedef struct {
   TINYDIGITS_CONST tinydigits_weights *weight;
   TINYDIGITS_CONST tinydigits_constant *bias, *multiplier;
-  int in, out, kernel, groups, pool, shift; /* `groups` in a row of the kernel */
+  int in, out, kernel, pool, groups, shift; /* `groups` in a row of the kernel */
 } tinydigits_layer;
 
 @layers@
