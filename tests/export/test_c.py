@@ -188,6 +188,22 @@ def test_biases_beyond_16_bits_are_stored_whole(
     assert torch.equal(c_logits(header, drawn.test.images[:50]) / LOGIT, expected.double())
 
 
+@pytest.mark.parametrize("bits", [8, 4])
+@pytest.mark.parametrize("odd", ["a dead channel", "hardly any activation"])
+def test_unusual_nets_are_exact(odd: str, bits: int, compiler: str, drawn: Dataset) -> None:
+    layers, pixels = fold(load()), drawn.train.images[:50]
+    if odd == "a dead channel":
+        layers[2].weight[3] = 0
+    else:
+        pixels = torch.zeros_like(pixels)
+        for layer in layers[:-1]:
+            layer.bias[:] = 1e-9
+    quantised = quantise(layers, pixels, bits)
+    found = c_logits(c.in_integers(quantised, SHA256), drawn.test.images[:50])
+    expected = torch.from_numpy(logits(quantised, drawn.test.images[:50].numpy()))
+    assert torch.equal(found / LOGIT, expected.double())
+
+
 def test_two_weights_share_a_byte() -> None:
     assert c.packed(np.array([-8, 7, 0, -1, 3, -3], np.int8)).tolist() == [0xF0, 0x78, 0x5B]
 

@@ -73,7 +73,8 @@ def test_numbers_fit_their_types(either: list[IntegerConvolution]) -> None:
         assert np.abs(layer.weight.astype(int)).max() == most
         assert (layer.multiplier > 0).all()
         assert layer.multiplier.max() < 2 ** (4 * layer.bits - 1)
-        assert layer.shift >= 1
+        # The lower half of a product decides nothing, except in the logits.
+        assert layer.shift > (1 if layer is either[-1] else 4 * layer.bits)
         factor = layer.multiplier / 2.0**layer.shift
         np.testing.assert_allclose(factor, layer.factor, rtol=precision)
         # The largest sums there can be stay within 32 bits.

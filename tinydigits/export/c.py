@@ -78,7 +78,8 @@ def _integer_layers(layers: list[IntegerConvolution]) -> str:
     weights = [grouped(layer.weight) for layer in layers]
     together = np.concatenate([weight.ravel() for weight in weights])
     stored = together if layers[0].bits == 8 else packed(together)
-    arrays, rows, groups = [_array("tinydigits_weights", "all_weights", stored)], list[str](), 0
+    arrays = [_array("tinydigits_weights", "all_weights", stored, "TINYDIGITS_ALIGNED ")]
+    rows, groups = list[str](), 0
     for number, (layer, weight) in enumerate(zip(layers, weights, strict=True), 1):
         arrays += [
             _array("tinydigits_constant", f"bias_{number}", layer.bias),
@@ -164,7 +165,9 @@ def constants(header: str) -> int:
     sizes = {"float": 4, "uint8_t": 1, "int8_t": 1, "int16_t": 2, "int32_t": 4}
     for kind, name in re.findall(r"^typedef (\w+) (\w+);", header, re.MULTILINE):
         sizes[name] = sizes.get(kind, 0)
-    found = re.findall(r"^static \w+_CONST (\w+) \w+\[(\d+)\] =", header, re.MULTILINE)
+    found = re.findall(
+        r"^static \w+_CONST (\w+) \w+\[(\d+)\] (?:\w+_ALIGNED )?=", header, re.MULTILINE
+    )
     return sum(sizes[kind] * int(count) for kind, count in found)
 
 
@@ -201,11 +204,11 @@ def _row(names: Iterable[str], layer: Convolution | IntegerConvolution, more: It
     return f"{{{', '.join([*(f'tinydigits_{name}' for name in names), *map(str, values)])}}}"
 
 
-def _array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
+def _array(kind: str, name: str, values: npt.NDArray[Any], how: str = "") -> str:
     if kind == "float":
         values = values.astype(np.float32)
-    lines = _lines(values)
-    return f"static TINYDIGITS_CONST {kind} tinydigits_{name}[{values.size}] = {{\n{lines}}};"
+    declared = f"static TINYDIGITS_CONST {kind} tinydigits_{name}[{values.size}]"
+    return f"{declared} {how}= {{\n{_lines(values)}}};"
 
 
 def _rows(values: npt.NDArray[Any]) -> str:

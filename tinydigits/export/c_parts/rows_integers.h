@@ -13,6 +13,13 @@ typedef struct {
   int in, out, kernel, pool, groups, shift; /* `groups` in a row of the kernel */
 } tinydigits_layer;
 
+/* Helium gathers words, which must begin at multiples of four. */
+#ifdef __GNUC__
+#define TINYDIGITS_ALIGNED __attribute__((aligned(4)))
+#else
+#define TINYDIGITS_ALIGNED
+#endif
+
 @layers@
 
 static const uint8_t *tinydigits_input(const uint8_t pixels[784]) { return pixels; }
@@ -52,8 +59,8 @@ TINYDIGITS_INLINE int32_t tinydigits_upper(int32_t a, int32_t b) {
 }
 
 #ifndef TINYDIGITS_OUTPUTS
-/* Brings the sums of all outputs to the next layer's scale: adds biases, replaces negative sums by 0,
-   rounds to nearest, halves up, and keeps to 255. */
+/* Brings the sums of all outputs to the next layer's scale: adds biases, replaces negative sums by
+   0, rounds to nearest, halves up, and keeps to 255. */
 static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *layer, uint8_t *out) {
   const int32_t half = (int32_t)1 << (layer->shift - 1);
   const int count = layer->out, shift = layer->shift;
@@ -109,7 +116,8 @@ static void tinydigits_end(const uint8_t *in, const tinydigits_layer *layer, int
     int32_t sum = layer->bias[o];
     for (int i = 0; i < 16; i += 4, group += 8 * TINYDIGITS_GROUP)
       for (int j = i; j < i + 4; j++)
-        sum += (int32_t)tinydigits_weight(group, j - i) * (in[j] + in[16 + j] + in[32 + j] + in[48 + j]);
+        sum += (int32_t)tinydigits_weight(group, j - i) *
+               (in[j] + in[16 + j] + in[32 + j] + in[48 + j]);
     logits[o] = tinydigits_scaled(sum, tinydigits_multiplier(layer, o), 32 + layer->shift);
   }
 }

@@ -1,5 +1,6 @@
-/* The sums of four neighbours, 2x2, for all outputs, with the vectors of the processor at hand. All
-   ways give the same integers; with TINYDIGITS_PLAIN defined, plain C is used. */
+/* tinydigits_sums adds up the products of four neighbours' inputs, 2x2, with the weights of every
+   output. `rows` are the four rows of the input, from the left neighbours' first pixel on. The ways
+   to do so give the same integers; TINYDIGITS_PLAIN chooses plain C. */
 #if defined(__GNUC__) && !defined(TINYDIGITS_PLAIN) && \
     (!defined(__BYTE_ORDER__) || __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
 /* Returns four bytes, wherever they begin. */

@@ -1,32 +1,32 @@
 #include <arm_acle.h>
 
-/* Two instructions that have no intrinsic, or that compilers do not find. */
+/* Widens a group's weights to pairs of 16 bits: the first and third, the second and fourth. */
+TINYDIGITS_INLINE void tinydigits_pairs(const tinydigits_weights *group, int16x2_t *even,
+                                        int16x2_t *odd) {
 #if TINYDIGITS_GROUP == 4
-TINYDIGITS_INLINE void tinydigits_pairs(const tinydigits_weights *group, int16x2_t *even, int16x2_t *odd) {
   const uint32_t four = tinydigits_bytes(group);
   *even = __sxtb16(four);
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(*odd) : "r"(four));
-}
+  __asm__("sxtb16 %0, %1, ror #8" : "=r"(*odd) : "r"(four)); /* which GCC makes two of */
 #else
-TINYDIGITS_INLINE void tinydigits_pairs(const tinydigits_weights *group, int16x2_t *even, int16x2_t *odd) {
   uint16_t four;
   __builtin_memcpy(&four, group, 2);
   const uint32_t apart = four | (uint32_t)four << 8;
   *even = __ssub16((int16x2_t)(apart & 0x000F000F), 0x00080008);
   *odd = __ssub16((int16x2_t)(apart >> 4 & 0x000F000F), 0x00080008);
-}
 #endif
+}
+
+/* Reads two pairs and moves on, in one instruction, which GCC makes two of. */
 #define TINYDIGITS_TWO(first, second, from) \
   __asm__("ldrd %0, %1, [%2], #8" : "=r"(first), "=r"(second), "+r"(from) : : "memory")
 
-/* Widens four inputs to pairs of 16 bits: the first and third, the second and fourth. */
+/* Widens four inputs in the same way. */
 TINYDIGITS_INLINE void tinydigits_widen(uint32_t four, int16x2_t *to) {
   to[0] = (int16x2_t)__uxtb16(four);
   to[1] = (int16x2_t)__uxtb16(four >> 8);
 }
 
-/* Adds up the products of four neighbours' inputs, 2x2, with each output's weights. An instruction
-   multiplies two pairs of 16 bits, so inputs are widened first, once for all outputs. */
+/* An instruction adds up two products of 16 bits. Inputs are widened once for all outputs. */
 static void tinydigits_sums(const uint8_t *const rows[4], const tinydigits_layer *layer,
                             int32_t sums[4][24]) {
   const int channels = layer->in, span = 4 * layer->groups;
@@ -50,12 +50,13 @@ static void tinydigits_sums(const uint8_t *const rows[4], const tinydigits_layer
     }
   }
   for (int o = 0; o < layer->out; o++) {
-    const tinydigits_weights *weight = layer->weight + (o / 8 * (to - inputs) + o % 8) * TINYDIGITS_GROUP;
+    const tinydigits_weights *group =
+        layer->weight + (o / 8 * (to - inputs) + o % 8) * TINYDIGITS_GROUP;
     int32_t a = 0, b = 0, c = 0, d = 0;
     const int16x2_t *input = inputs;
     do {
       int16x2_t even, odd, first, second;
-      tinydigits_pairs(weight, &even, &odd);
+      tinydigits_pairs(group, &even, &odd);
       TINYDIGITS_TWO(first, second, input);
       a = __smlad(first, even, a), a = __smlad(second, odd, a);
       TINYDIGITS_TWO(first, second, input);
@@ -64,7 +65,7 @@ static void tinydigits_sums(const uint8_t *const rows[4], const tinydigits_layer
       c = __smlad(first, even, c), c = __smlad(second, odd, c);
       TINYDIGITS_TWO(first, second, input);
       d = __smlad(first, even, d), d = __smlad(second, odd, d);
-      weight += 8 * TINYDIGITS_GROUP;
+      group += 8 * TINYDIGITS_GROUP;
     } while (input != to);
     tinydigits_keep(sums, o, layer->pool, a, b, c, d);
   }

@@ -1,8 +1,8 @@
 #include <arm_mve.h>
 #define TINYDIGITS_OUTPUTS
 
-/* Returns an output's weights in the next four groups, each plus 128 or, of 4 bits, plus 8. Groups
-   lie where `from` says, less what this function adds to it. */
+/* Returns an output's weights in four groups, each plus 128 or, of 4 bits, plus 8, which leaves no
+   negative ones; moves `from`, the addresses of the groups, on to the next four. */
 TINYDIGITS_INLINE uint8x16_t tinydigits_next_groups(uint32x4_t *from) {
 #if TINYDIGITS_GROUP == 4
   const uint32x4_t four = vldrwq_gather_base_u32(*from, 0);
@@ -48,6 +48,9 @@ TINYDIGITS_INLINE uint8_t *tinydigits_gather(const uint8_t *const rows[4],
   return to + step;
 }
 
+/* Helium adds up sixteen products at once, of an output's weights in four groups with four
+   neighbours' inputs. What is added to each weight is taken from the sums. GCC 12 would load twice
+   if the addresses were written back by the gathering instruction. */
 static void tinydigits_sums(const uint8_t *const rows[4], const tinydigits_layer *layer,
                             int32_t sums[4][24]) {
   const int groups = layer->kernel * layer->groups;
@@ -85,10 +88,12 @@ TINYDIGITS_INLINE int32x4_t tinydigits_four_constants(const tinydigits_constant 
 }
 
 static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *layer, uint8_t *out) {
-  const int32x4_t shift = vdupq_n_s32(-layer->shift);
+  const int32x4_t shift = vdupq_n_s32(-layer->shift), none = vdupq_n_s32(0);
   for (int o = 0; o < layer->out; o += 4) {
-    const int32x4_t sum = vaddq_s32(vld1q_s32(sums + o), tinydigits_four_constants(layer->bias + o));
-    const int32x4_t upper = vmulhq_s32(vmaxq_s32(sum, vdupq_n_s32(0)), vmulq_n_s32(tinydigits_four_constants(layer->multiplier + o), TINYDIGITS_UNIT));
+    const int32x4_t bias = tinydigits_four_constants(layer->bias + o);
+    const int32x4_t stored = tinydigits_four_constants(layer->multiplier + o);
+    const int32x4_t sum = vmaxq_s32(vaddq_s32(vld1q_s32(sums + o), bias), none);
+    const int32x4_t upper = vmulhq_s32(sum, vmulq_n_s32(stored, TINYDIGITS_UNIT));
     vstrbq_s32((int8_t *)out + o, vminq_s32(vrshlq_s32(upper, shift), vdupq_n_s32(255)));
   }
 }

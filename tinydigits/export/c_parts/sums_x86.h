@@ -83,6 +83,7 @@ TINYDIGITS_INLINE __m256i tinydigits_constants(const tinydigits_constant *from) 
 
 static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *layer, uint8_t *out) {
   const __m256i half = _mm256_set1_epi32(1 << (layer->shift - 1));
+  const __m128i shift = _mm_cvtsi32_si128(layer->shift);
   for (int o = 0; o < layer->out; o += 8) {
     const __m256i biased = _mm256_add_epi32(_mm256_loadu_si256((const __m256i *)(sums + o)),
                                             tinydigits_constants(layer->bias + o));
@@ -93,8 +94,9 @@ static void tinydigits_outputs(const int32_t *sums, const tinydigits_layer *laye
     const __m256i odd =
         _mm256_mul_epu32(_mm256_srli_epi64(sum, 32), _mm256_srli_epi64(multiplier, 32));
     const __m256i upper = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
-    const __m256i value = _mm256_sra_epi32(_mm256_add_epi32(upper, half), _mm_cvtsi32_si128(layer->shift));
-    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256(value, 1));
+    const __m256i value = _mm256_sra_epi32(_mm256_add_epi32(upper, half), shift);
+    const __m128i words =
+        _mm_packs_epi32(_mm256_castsi256_si128(value), _mm256_extracti128_si256(value, 1));
     _mm_storel_epi64((__m128i *)(out + o), _mm_packus_epi16(words, words));
   }
 }
