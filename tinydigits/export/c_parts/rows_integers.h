@@ -6,7 +6,7 @@ typedef @constant@ tinydigits_constant;
 #define TINYDIGITS_UNIT @unit_of_multipliers@
 
 /* Integers only. A layer's output is its sums times `multiplier`, shifted right by 32 and `shift`.
-   The weights of eight outputs follow each other group by group, in the order of a kernel's rows. */
+   The weights of eight outputs follow each other group by group, row by row of the kernel. */
 typedef struct {
   TINYDIGITS_CONST tinydigits_weights *weight;
   TINYDIGITS_CONST tinydigits_constant *bias, *multiplier;

@@ -17,7 +17,9 @@ TINYDIGITS_INLINE tinydigits_vector tinydigits_most(tinydigits_vector a, tinydig
   return vmaxq_s32(a, b);
 }
 
-TINYDIGITS_INLINE void tinydigits_store(int32_t *to, tinydigits_vector sums) { vst1q_s32(to, sums); }
+TINYDIGITS_INLINE void tinydigits_store(int32_t *to, tinydigits_vector sums) {
+  vst1q_s32(to, sums);
+}
 
 #ifdef __ARM_FEATURE_MATMUL_INT8
 typedef int32x4_t tinydigits_partial;
