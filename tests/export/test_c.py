@@ -189,16 +189,18 @@ def test_biases_beyond_16_bits_are_stored_whole(
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-@pytest.mark.parametrize("odd", ["a dead channel", "no activation"])
+@pytest.mark.parametrize("odd", ["a dead channel", "no activation", "little activation"])
 @pytest.mark.usefixtures("compiler")
 def test_unusual_nets_are_exact(odd: str, bits: int, drawn: Dataset) -> None:
     layers, pixels = fold(load()), drawn.train.images[:50]
     if odd == "a dead channel":
         layers[2].weight[3] = 0
-    else:
+    elif odd == "no activation":
         pixels = torch.zeros_like(pixels)
         for layer in layers[:-1]:
             layer.bias[:] = 0
+    else:
+        pixels = torch.full_like(pixels, 1)
     quantised = quantise(layers, pixels, bits)
     found = c_logits(c.in_integers(quantised, SHA256), drawn.test.images[:50])
     expected = torch.from_numpy(logits(quantised, drawn.test.images[:50].numpy()))

@@ -46,7 +46,9 @@ def quantise(layers: list[Convolution], pixels: Tensor, bits: int = 8) -> list[I
                 bias=np.rint(layer.bias / (input_scale * weight_scale)).astype(np.int32),
                 weight_scale=weight_scale,
                 input_scale=input_scale,
-                output_scale=LOGIT if is_last else max(x.max().item() / ACTIVATIONS, finest),
+                output_scale=LOGIT
+                if is_last
+                else max((x.max().item() or 1.0) / ACTIVATIONS, finest),
                 side=layer.side,
                 pool=layer.pool,
             )
