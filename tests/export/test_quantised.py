@@ -9,7 +9,7 @@ from torch import Tensor
 
 from tinydigits import Net, infer, load
 from tinydigits.data.dataset import Dataset, Digits
-from tinydigits.export.folded import fold
+from tinydigits.export.folded import activations, fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import LOGIT, logits, quantise
 
@@ -116,6 +116,15 @@ def test_a_channel_that_ignores_its_input_is_kept(drawn: Dataset) -> None:
     integers = quantise(folded, drawn.train.images[:50])
     assert not integers[2].weight[3].any()
     assert np.isfinite(integers[2].factor).all()
+
+
+def test_a_unit_of_an_activation_is_several_of_its_sums(drawn: Dataset) -> None:
+    folded, pixels = fold(load()), drawn.train.images[:50]
+    _, second, *_ = activations(folded, pixels)
+    folded[1].bias[:] -= second.max().item() - 1e-7  # hardly any activation is left
+    for layer in quantise(folded, pixels)[:-1]:
+        assert layer.factor.max() <= 1 / 8
+        assert layer.shift > 32
 
 
 def test_integers_lose_less_than_a_twentieth_of_a_point(
