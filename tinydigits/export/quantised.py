@@ -21,9 +21,7 @@ Integers = npt.NDArray[np.int64]
 
 LOGIT = 2.0**-16  # what one unit of the integer logits stands for
 ACTIVATIONS = 255  # largest activation
-COARSER = (
-    8  # units of a sum, at least, in one of an activation, so that a shift of 32 bits is short
-)
+COARSER = 8  # units of a sum in one of an activation, at least: the shift is above 32 bits
 
 
 def quantise(layers: list[Convolution], pixels: Tensor, bits: int = 8) -> list[IntegerConvolution]:
