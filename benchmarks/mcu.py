@@ -1,12 +1,11 @@
 """Measure the integer headers on seven microcontroller cores: instructions, flash, RAM and stack.
 
-QEMU runs the header's self-test, 16 pictures, and counts instructions. These are not cycles. For
-three Cortex-M, llvm-mca predicts the cycles of the innermost loop from a model of the core; on
-GCC's own code, with all memory as fast as the processor.
+QEMU runs the header's self-test, 16 pictures, and counts instructions, which are not cycles. For
+three cores, llvm-mca predicts the cycles of the innermost loop from LLVM's model of the core.
 
     python benchmarks/mcu.py --out records/<date>-mcu
 
-Each row is what `make row` in examples/mcu prints. The net in int8 is calibrated as `tinydigits
+Each row is one of those that `make table` in examples/mcu prints. The net in int8 is calibrated as `tinydigits
 export` does. The one in int4 is the same net, rounded: it takes as much room and time as one
 trained with 4-bit weights, and misreads more digits.
 """
@@ -38,10 +37,6 @@ from tinydigits.net.trained import Source, source_of
 from tinydigits.train import hardware
 
 EXAMPLE = ROOT / "examples" / "mcu"
-CORES = (
-    *("cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"),
-    "rv32",
-)
 OPTIONS = ("-O2", "-Os")
 BITS = (8, 4)
 TOOLS = (
@@ -95,31 +90,37 @@ class Loop:
     """As llvm-mca predicts them, without a hardware loop's branch; none if it lacks a model."""
 
 
-def make(target: str, folder: Path, core: str, options: str = OPTIONS[0]) -> str:
+def make(target: str, folder: Path, *variables: str) -> str:
     """Return what ``make`` prints in examples/mcu, with a header and results in ``folder``.
 
     Raises:
-        InputError: it fails, for instance because there is no compiler for the core.
+        InputError: it fails.
     """
-    command = ["make", "-s", target, f"CORE={core}", f"OPTIMISE={options}"]
-    command += [f"HEADER={folder}", f"BUILD={folder}"]
+    command = ["make", "-s", target, f"HEADER={folder}", f"BUILD={folder}", *variables]
     ran = subprocess.run(command, cwd=EXAMPLE, capture_output=True, text=True, check=False)
     if ran.returncode:
-        raise InputError(f"{core} {options}: {(ran.stdout + ran.stderr).strip()}")
+        raise InputError(f"{' '.join(command)}: {(ran.stdout + ran.stderr).strip()}")
     return ran.stdout
 
 
-def measured(form: str, core: str, options: str, folder: Path) -> Row:
-    """Return a row for the header in ``folder``."""
-    counts = map(int, re.findall(r"(?<= )\d+(?= )", make("row", folder, core, options)))
-    return Row(form, core, options, *counts)
+def measured(form: str, options: str, folder: Path) -> list[Row]:
+    """Return each core's row for the header in ``folder``.
+
+    Raises:
+        InputError: a compiler or an emulator is missing.
+    """
+    told = make("table", folder, f"OPTIMISE={options}")
+    if missing := re.findall(r"apt-get install (.*)", told):
+        raise InputError(f"programs are missing: apt-get install {' '.join(sorted(set(missing)))}")
+    found = re.findall(r"^\| (\S+)((?: \| \d+){4}) \|$", told, re.MULTILINE)
+    return [Row(form, core, options, *map(int, re.findall(r"\d+", told))) for core, told in found]
 
 
 def innermost_loop(form: str, core: str, folder: Path, analyser: str) -> Loop:
     """Return a core's innermost loop, as compiled from the header in ``folder``."""
     multiplier = MULTIPLIERS[core]
     file = folder / f"{core}{OPTIONS[0]}" / "read_digit.s"
-    make(str(file), folder, core)
+    make(str(file), folder, f"CORE={core}", f"OPTIMISE={OPTIONS[0]}")
     body = loop_with(multiplier.name, file.read_text())
     return Loop(
         form,
@@ -198,10 +199,11 @@ def main() -> None:
     source = source_of(options.model)
     with tempfile.TemporaryDirectory() as folder:
         there = headers(source, options.data_dir, Path(folder))
-        kinds = [(form, core, each) for form in there for core in CORES for each in OPTIONS]
+        kinds = [(form, each) for form in there for each in OPTIONS]
         rows = [
-            measured(form, core, each, there[form])
-            for form, core, each in tqdm(kinds, unit="program")
+            row
+            for form, each in tqdm(kinds, unit="table")
+            for row in measured(form, each, there[form])
         ]
         loops = [
             innermost_loop(form, core, there[form], options.analyser)
