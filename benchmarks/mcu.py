@@ -5,9 +5,9 @@ three cores, llvm-mca predicts the cycles of the innermost loop from LLVM's mode
 
     python benchmarks/mcu.py --out records/<date>-mcu
 
-Each row is one of those that `make table` in examples/mcu prints. The net in int8 is calibrated as `tinydigits
-export` does. The one in int4 is the same net, rounded: it takes as much room and time as one
-trained with 4-bit weights, and misreads more digits.
+Each row is one of those that `make table` in examples/mcu prints. The net in int8 is calibrated as
+`tinydigits export` does. The one in int4 is the same net, rounded: it takes as much room and time
+as one trained with 4-bit weights, and misreads more digits.
 """
 
 import argparse

@@ -4,15 +4,14 @@ import re
 import subprocess
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from torch.nn import functional
 
 from tests.conftest import need
+from tests.export.conftest import array
 from tinydigits import load
 from tinydigits.data.dataset import Dataset
 from tinydigits.export import c
@@ -114,11 +113,6 @@ def printed(program: Path) -> list[str]:
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     # simavr colours what comes through the serial port, and shows a line's end as a point.
     return re.findall(r"\x1b\[32m(.*)\.", ran.stdout + ran.stderr)
-
-
-def array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
-    numbers = ",".join(map(str, values.ravel().tolist()))
-    return f"static TINYDIGITS_CONST {kind} {name}[] = {{{numbers}}};\n"
 
 
 def test_integer_header_gives_the_same_logits(

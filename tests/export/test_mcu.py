@@ -1,18 +1,16 @@
 """examples/mcu: the net on cores without an operating system, under QEMU."""
 
 import json
-import os
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from benchmarks import mcu
 from tests.conftest import MNIST, ROOT, missing_mnist, need
+from tests.export.conftest import array
 from tinydigits import load
 from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.export import c
@@ -21,25 +19,24 @@ from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import logits, quantise
 
 EXAMPLE = ROOT / "examples" / "mcu"
-(CORES,) = re.findall(r"^CORES = (.*)$", (EXAMPLE / "Makefile").read_text(), re.MULTILINE)
+(LISTED,) = re.findall(r"^CORES = (.*)$", (EXAMPLE / "Makefile").read_text(), re.MULTILINE)
+CORES = LISTED.split()
 RECORD = ROOT / "records" / "2026-11-27-mcu" / "result.json"
 WHOLE = r"(\d+) of 16 golden pictures as expected\n(\d+) instructions a picture\n(\d+) bytes .*\n"
 # In place of the self-test: returns how many digits get other logits than the NumPy reference's.
 MAIN = """
 int main(void) {
   int wrong = 0;
-  for (int n = 0; n < (int)(sizeof digits / sizeof *digits); n++) {
-    tinydigits_logit found[10];
+  for (int n = 0; n < (int)(sizeof digits / 784); n++) {
+    tinydigits_logit logits[10];
     int differs = 0;
-    tinydigits_predict(digits[n], found);
-    for (int o = 0; o < 10; o++) differs |= found[o] != expected[n][o];
+    tinydigits_predict(digits + 784 * n, logits);
+    for (int o = 0; o < 10; o++) differs |= logits[o] != expected[10 * n + o];
     wrong += differs;
   }
   return wrong;
 }
 """
-
-each_core = pytest.mark.parametrize("core", CORES.split())
 
 
 def make(target: str, header: Path, core: str, *variables: str) -> subprocess.CompletedProcess[str]:
@@ -56,15 +53,24 @@ def make(target: str, header: Path, core: str, *variables: str) -> subprocess.Co
     )
 
 
-def need_tools(*targets: str, core: str) -> None:
-    """Skip a test for whose core a compiler or an emulator is missing, as the Makefile says."""
+def usable(core: str, *targets: str) -> str:
+    """Return a core; skip its test if a program is missing, as the Makefile says."""
     asked = make(" ".join(targets), EXAMPLE, core)
     if asked.returncode:
         pytest.skip(asked.stdout.strip())
+    return core
 
 
-def need_core(core: str) -> None:
-    need_tools("installed-gcc", "installed-emulator", core=core)
+@pytest.fixture(scope="module", params=CORES)
+def core(request: pytest.FixtureRequest) -> str:
+    """A core with its compiler and emulator."""
+    return usable(request.param, "installed-gcc", "installed-emulator")
+
+
+@pytest.fixture(scope="module", params=CORES)
+def compiled_core(request: pytest.FixtureRequest) -> str:
+    """A core with its compiler."""
+    return usable(request.param, "installed-gcc")
 
 
 @pytest.fixture(scope="module")
@@ -95,20 +101,13 @@ def with_digits(
     lacking = missing_mnist(MNIST)
     test = drawn.test if lacking else load_dataset("mnist", MNIST).test
     digits = test.images[:200].numpy()
-    arrays = array("uint8_t", "digits", digits.reshape(200, -1))
-    arrays += array("int32_t", "expected", logits(layers, digits))
+    arrays = array("uint8_t", "digits", digits)
+    arrays += array("tinydigits_logit", "expected", logits(layers, digits))
     header = f"#undef TINYDIGITS_SELFTEST\n{c.in_integers(layers, '0' * 64)}{arrays}{MAIN}"
     return folder_of(header, tmp_path_factory.mktemp("digits"))
 
 
-def array(kind: str, name: str, rows: np.ndarray) -> str:  # type: ignore[type-arg]
-    text = ",\n".join(f"{{{','.join(map(str, row))}}}" for row in rows.tolist())
-    return f"static const {kind} {name}[{len(rows)}][{rows.shape[1]}] = {{\n{text}}};\n"
-
-
-@each_core
 def test_a_core_gives_the_references_logits(core: str, int8: Path, with_digits: Path) -> None:
-    need_core(core)
     ran = make("run", int8, core)
     assert ran.returncode == 0
     found = re.fullmatch(WHOLE, ran.stderr)  # where QEMU prints what a program says
@@ -117,15 +116,12 @@ def test_a_core_gives_the_references_logits(core: str, int8: Path, with_digits: 
     assert make("run", with_digits, core).returncode == 0
 
 
-@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"], indirect=True)
 def test_a_core_gives_the_references_logits_in_four_bits(core: str, int4: Path) -> None:
-    need_core(core)
     assert make("run", int4, core).returncode == 0
 
 
-@each_core
 def test_a_core_takes_what_the_record_says(core: str, int8: Path) -> None:
-    need_core(core)
     cells = make("row", int8, core).stdout.strip("| \n").split(" | ")
     assert cells[0] == core
     instructions, flash, memory, stack = map(int, cells[1:])
@@ -142,39 +138,36 @@ def test_a_core_takes_what_the_record_says(core: str, int8: Path) -> None:
 
 
 @pytest.mark.parametrize("options", ["-O2", "-Os"])
-@each_core
-def test_the_net_needs_no_library(core: str, options: str, int8: Path) -> None:
-    need_tools("installed-gcc", core=core)
-    assert make("size", int8, core, f"OPTIMISE={options}").returncode == 0
-    nm = "riscv64-unknown-elf-nm" if core == "rv32" else "arm-none-eabi-nm"
-    undefined = [nm, "--undefined-only", int8 / "build" / f"{core}{options}" / "read_digit.o"]
-    assert subprocess.run(undefined, capture_output=True, check=True).stdout == b""
+def test_the_net_needs_no_library(compiled_core: str, options: str, int8: Path) -> None:
+    assert make("size", int8, compiled_core, f"OPTIMISE={options}").returncode == 0
+    nm = "riscv64-unknown-elf-nm" if compiled_core == "rv32" else "arm-none-eabi-nm"
+    built = int8 / "build" / f"{compiled_core}{options}" / "read_digit.o"
+    command = [nm, "--undefined-only", built]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b""
 
 
-def test_a_wrong_answer_is_noticed(int8: Path, tmp_path: Path) -> None:
-    need_core("cortex-m4")
+@pytest.mark.parametrize("core", ["cortex-m4"], indirect=True)
+def test_a_wrong_answer_is_noticed(core: str, int8: Path, tmp_path: Path) -> None:
     header = (int8 / "tinydigits.h").read_text()
     broken = re.sub(r"(tinydigits_bias_4\[\d+\] = \{\n)-?\d+", r"\g<1>20000", header)
     assert broken != header
-    ran = make("run", folder_of(broken, tmp_path), "cortex-m4")
+    ran = make("run", folder_of(broken, tmp_path), core)
     assert ran.returncode != 0
     assert "16 of 16" not in ran.stderr
     assert " of 16 golden pictures as expected" in ran.stderr
 
 
-@pytest.mark.parametrize("left", [("sh", "make", "echo")])
 def test_a_missing_program_is_named_with_its_package(
-    left: tuple[str, ...], int8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    int8: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    need("echo", "coreutils")
-    for program in left:
-        os.symlink(str(shutil.which(program)), tmp_path / program)
+    for program, package in (("make", "make"), ("sh", "dash"), ("echo", "coreutils")):
+        need(program, package)
+        (tmp_path / program).symlink_to(str(shutil.which(program)))
     monkeypatch.setenv("PATH", str(tmp_path))
     told = make("table", int8, "cortex-m4").stdout.splitlines()
     assert told[0].startswith("| core |")
     assert told[3:] == [
-        f"{core}: no arm-none-eabi-gcc: apt-get install gcc-arm-none-eabi"
-        for core in CORES.split()[:-1]
+        f"{core}: no arm-none-eabi-gcc: apt-get install gcc-arm-none-eabi" for core in CORES[:-1]
     ] + ["rv32: no riscv64-unknown-elf-gcc: apt-get install gcc-riscv64-unknown-elf"]
     ran = make("run", int8, "cortex-m4", f"BUILD={tmp_path}")
     assert ran.returncode != 0
@@ -188,10 +181,10 @@ def test_a_missing_header_is_named_with_the_command_that_writes_it(tmp_path: Pat
     assert ran.stdout == f"no {header}: tinydigits export c --int8 people {header}\n"
 
 
-def test_the_innermost_loop_multiplies_as_recorded(int8: Path) -> None:
-    need_tools("installed-gcc", core="cortex-m4")
+@pytest.mark.parametrize("compiled_core", ["cortex-m4"], indirect=True)
+def test_the_innermost_loop_multiplies_as_recorded(compiled_core: str, int8: Path) -> None:
     need("llvm-mca", "llvm")
-    loop = mcu.innermost_loop("int8", "cortex-m4", int8, "llvm-mca")
+    benchmark = runpy.run_path(str(ROOT / "benchmarks" / "mcu.py"))
+    loop = benchmark["innermost_loop"]("int8", compiled_core, int8, "llvm-mca")
     assert loop.products == 16
-    assert loop.cycles is not None
     assert loop.cycles >= loop.instructions
