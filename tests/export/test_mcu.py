@@ -141,7 +141,7 @@ def test_a_core_takes_what_the_record_says(core: str, int8: Path) -> None:
 def test_the_net_needs_no_library(compiled_core: str, options: str, int8: Path) -> None:
     assert make("size", int8, compiled_core, f"OPTIMISE={options}").returncode == 0
     nm = "riscv64-unknown-elf-nm" if compiled_core == "rv32" else "arm-none-eabi-nm"
-    built = int8 / "build" / f"{compiled_core}{options}" / "read_digit.o"
+    built = str(int8 / "build" / f"{compiled_core}{options}" / "read_digit.o")
     command = [nm, "--undefined-only", built]
     assert subprocess.run(command, capture_output=True, check=True).stdout == b""
 
