@@ -97,6 +97,8 @@ HEADERS = [
     for folder in (FOUR_BITS / "float", FOUR_BITS)
     for line in (folder / "headers.jsonl").read_text().splitlines()
 ]
+MCU = record("2026-11-27-mcu/result.json")
+ON_CORES = {(row["form"], row["core"], row["options"]): row for row in MCU["rows"]}
 SYNTHETIC = {
     date: [
         json.loads(line)
@@ -408,6 +410,70 @@ def header_figures() -> list[str]:
     ]
 
 
+def mcu_rows() -> list[str]:
+    """The record's tables: what a header takes on a core, and its innermost loop."""
+    rows = [
+        f"| {row['form']} | {row['core']} | `{row['options']}` | {row['instructions']:,} "
+        f"| {row['flash']:,} | {row['memory']:,} | {row['stack']:,} |"
+        for row in MCU["rows"]
+    ]
+    loops = [
+        f"| {told['form']} | {told['core']} | {told['instructions']} | {told['products']} "
+        f"| {told['cycles']:.1f} |"
+        for told in MCU["loops"]
+    ]
+    return [*rows, *loops]
+
+
+def more_instructions(core: str, base: tuple[str, str], other: tuple[str, str]) -> float:
+    """Per cent of instructions that a form with its options takes more than another."""
+    one, two = (ON_CORES[form, core, options]["instructions"] for form, options in (base, other))
+    return 100 * (float(two) / one - 1)
+
+
+def mcu_record() -> list[str]:
+    """What the record says falls short."""
+    more = {
+        core: more_instructions(core, ("int8", "-O2"), ("int4", "-O2")) for _, core, _ in ON_CORES
+    }
+    stack = {core: ON_CORES["int8", core, "-O2"]["stack"] for core in more}
+    return [
+        f"it takes {ON_CORES['int8', 'cortex-m4', '-O2']['instructions'] / 1e6:.2f} million",
+        f"{-more['cortex-m0']:.0f} % fewer instructions on a Cortex-M0, "
+        f"{more['cortex-m3']:.0f} % more on a Cortex-M3 and {more['rv32']:.0f} % more on RISC-V",
+        f"{more['cortex-m4']:.0f} % more on a Cortex-M4 and "
+        f"{more['cortex-m55']:.0f} % more on a Cortex-M55",
+        f"{stack['cortex-m4']:,} bytes in all on a Cortex-M4, "
+        f"where a Cortex-M0 needs {stack['cortex-m0']:,}",
+    ]
+
+
+def mcu_figures() -> list[str]:
+    """What the guide says of microcontroller cores."""
+    fast = {
+        (form, core): row for (form, core, options), row in ON_CORES.items() if options == "-O2"
+    }
+    m4, half = fast["int8", "cortex-m4"], fast["int4", "cortex-m4"]
+    cores = dict.fromkeys(core for _, core in fast)
+    columns = [
+        (form, key) for form in ("int8", "int4") for key in ("instructions", "flash", "stack")
+    ]
+    saved = [fast["int8", core]["flash"] - ON_CORES["int8", core, "-Os"]["flash"] for core in cores]
+    slower = [more_instructions(core, ("int8", "-O2"), ("int8", "-Os")) for core in cores]
+    return [
+        *(
+            " | ".join(f"{fast[form, core][key]:,}" for form, key in columns) + " |"
+            for core in cores
+        ),
+        f"{m4['flash']:,} bytes of flash and {m4['memory']:,} bytes of static memory, and a "
+        f"picture takes {m4['instructions'] / 1e6:.2f} million instructions",
+        f"{half['flash']:,} bytes of flash with its code, and a picture takes "
+        f"{more_instructions('cortex-m4', ('int8', '-O2'), ('int4', '-O2')):.0f} % more",
+        f"saves at most {max(saved)} bytes of flash in int8 and takes {min(slower):.0f} to "
+        f"{max(slower):.0f} % more instructions",
+    ]
+
+
 def serve_median(load: str, key: str) -> float:
     figures: list[float] = [each[load][key] for each in SERVE["rounds"]]
     return statistics.median(figures)
@@ -530,6 +596,7 @@ GUIDE_FIGURES = [
     *step_rows(),
     *labels_rows(),
     *header_figures(),
+    *mcu_figures(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -835,6 +902,21 @@ def test_bars_of_four_bits_are_met() -> None:
         assert told.get("equal", 10_000) == 10_000  # digits whose logits are the reference's
     assert all(told["bytes"] <= 7_000 for told in HEADERS if told["form"] == "int4")
     assert statistics.mean(header_accuracies("int4")) >= 99.50
+
+
+def test_the_record_of_cores_states_its_own_figures() -> None:
+    text = unwrapped((RECORDS / "2026-11-27-mcu" / "README.md").read_text())
+    assert [each for each in [*mcu_rows(), *mcu_record()] if each not in text] == []
+
+
+def test_bars_of_cores_are_met_except_the_goal_of_the_m4() -> None:
+    for row in MCU["rows"]:
+        assert row["flash"] <= 16_000
+        assert row["memory"] <= 4_000
+    most = {"cortex-m0": 9e6, "cortex-m4": 1.9e6, "cortex-m55": 0.6e6}
+    taken = {core: ON_CORES["int8", core, "-O2"]["instructions"] for core in most}
+    assert all(taken[core] <= most[core] for core in most)
+    assert taken["cortex-m4"] > 1.3e6
 
 
 def test_readme_shows_the_sizes_of_the_record() -> None:

@@ -1,5 +1,8 @@
 """Nets and what MNIST is compared with: computed once, since it takes seconds."""
 
+from typing import Any
+
+import numpy.typing as npt
 import pytest
 import torch
 from torch import Tensor
@@ -10,6 +13,12 @@ from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import logits, quantise
 from tinydigits.net.grid import on_grid
+
+
+def array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
+    """Return a constant array in C, for a program that includes a header."""
+    numbers = ",".join(map(str, values.ravel().tolist()))
+    return f"static TINYDIGITS_CONST {kind} {name}[] = {{{numbers}}};\n"
 
 
 @pytest.fixture(scope="session")

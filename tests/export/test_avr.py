@@ -4,15 +4,14 @@ import re
 import subprocess
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from torch.nn import functional
 
 from tests.conftest import need
+from tests.export.conftest import array
 from tinydigits import load
 from tinydigits.data.dataset import Dataset
 from tinydigits.export import c
@@ -116,11 +115,6 @@ def printed(program: Path) -> list[str]:
     return re.findall(r"\x1b\[32m(.*)\.", ran.stdout + ran.stderr)
 
 
-def array(kind: str, name: str, values: npt.NDArray[Any]) -> str:
-    numbers = ",".join(map(str, values.ravel().tolist()))
-    return f"static TINYDIGITS_CONST {kind} {name}[] = {{{numbers}}};\n"
-
-
 def test_integer_header_gives_the_same_logits(
     layers: list[IntegerConvolution], drawn: Dataset, tmp_path: Path
 ) -> None:
@@ -158,5 +152,5 @@ def test_weights_stay_in_flash(
     told = subprocess.run(["avr-size", "-A", program], capture_output=True, text=True, check=True)
     sizes = {name: int(size) for name, size in re.findall(r"(?m)^\.(\S+) +(\d+)", told.stdout)}
     assert constants < sizes["progmem.data"] < constants + 1_000
-    assert sizes["text"] < 4_000
+    assert sizes["text"] < 4_500
     assert sizes["data"] + sizes["bss"] + sizes["rodata"] < 4_000
