@@ -1,7 +1,9 @@
 /* The sums of four neighbours, 2x2, for all outputs, with the vectors of the processor at hand. All
    ways give the same integers; with TINYDIGITS_PLAIN defined, plain C is used. */
 #if defined(__GNUC__) && !defined(TINYDIGITS_PLAIN) && \
-    (!defined(__BYTE_ORDER__) || __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+    (!defined(__BYTE_ORDER__) || __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) && \
+    (defined(__ARM_FEATURE_MVE) || defined(__ARM_NEON) || defined(__ARM_FEATURE_SIMD32) || \
+     defined(__SSE2__))
 /* Returns four bytes, wherever they begin. */
 TINYDIGITS_INLINE uint32_t tinydigits_bytes(const void *from) {
   uint32_t four;
@@ -10,22 +12,16 @@ TINYDIGITS_INLINE uint32_t tinydigits_bytes(const void *from) {
 }
 
 #if defined(__ARM_FEATURE_MVE)
-#define TINYDIGITS_SUMS
 @helium@
 #elif defined(__ARM_NEON)
-#define TINYDIGITS_SUMS
 @neon@
 @vectors@
 #elif defined(__ARM_FEATURE_SIMD32)
-#define TINYDIGITS_SUMS
 @dsp@
-#elif defined(__SSE2__)
-#define TINYDIGITS_SUMS
+#else
 @x86@
 @vectors@
 #endif
-#endif
-
-#ifndef TINYDIGITS_SUMS
+#else
 @plain@
 #endif

@@ -55,10 +55,13 @@ static void tinydigits_sums(const uint8_t *const rows[4], const tinydigits_layer
   const uint32_t more = TINYDIGITS_GROUP == 4 ? 128 : 8; /* than a weight is */
   uint8_t inputs[14 * 4 * 16];
   const uint8_t *const end = tinydigits_gather(rows, layer, inputs);
-  uint32_t before[4] = {0};
-  for (const uint8_t *input = inputs; input < end; input += 64)
-    for (int n = 0; n < 4; n++) before[n] = vaddvaq_u8(before[n], vld1q_u8(input + 16 * n));
-  for (int n = 0; n < 4; n++) before[n] *= 0 - more;
+  uint32_t before[4];
+  for (int n = 0; n < 4; n++) {
+    uint32_t sum = 0;
+    for (const uint8_t *input = inputs + 16 * n; input < end; input += 64)
+      sum = vaddvaq_u8(sum, vld1q_u8(input));
+    before[n] = 0 - more * sum;
+  }
   const int blocks = (groups + 3) / 4;
   const tinydigits_weights *group = layer->weight;
   for (int o = 0; o < layer->out; o += 8, group += (8 * groups - 8) * TINYDIGITS_GROUP) {
