@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tinydigits.errors import InputError
-from tinydigits.files import sole_writer, write_atomically
+from tinydigits.files import sole_writer, write_atomically, write_folder
 
 
 def test_content_arrives_and_folders_are_made(tmp_path: Path) -> None:
@@ -43,6 +43,43 @@ def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(InputError, match="cannot write"):
         write_atomically(tmp_path / "file" / "below", b"")
+
+
+FILES = {"README.md": b"text", "src/net.h": b"net"}
+
+
+def held(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_a_new_folder_holds_the_files_and_an_old_one_keeps_its_others(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    write_folder(folder, FILES)
+    assert held(tmp_path) == {f"new/folder/{name}": content for name, content in FILES.items()}
+    (folder / "mine").write_bytes(b"")
+    write_folder(folder, {"README.md": b"other"})
+    assert held(folder) == FILES | {"mine": b"", "README.md": b"other"}
+    assert stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode)
+
+
+@pytest.mark.parametrize("last", [2, 3])  # the second file, and the folder itself
+def test_a_new_folder_that_cannot_be_finished_leaves_nothing(
+    last: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, calls = os.replace, []
+
+    def full(*names: Path) -> None:
+        calls.append(names)
+        if len(calls) == last:
+            raise OSError(28, "No space left on device")
+        replace(*names)
+
+    monkeypatch.setattr(os, "replace", full)
+    folder = tmp_path / "folder"
+    with pytest.raises(InputError, match=f"cannot write {folder}: No space left on device"):
+        write_folder(folder, FILES)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:

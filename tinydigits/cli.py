@@ -54,7 +54,7 @@ class _Trains(_OnMnist):
 class _Exports(_OnMnist):
     model: tyro.conf.Positional[Model]
     out: tyro.conf.Positional[Path]
-    """File to write; for safetensors, a folder."""
+    """File to write; for safetensors and c --arduino, a folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,6 +295,8 @@ class C(_Quantises):
 
     int4: bool = False
     """Use integers with 4-bit weights, for a net trained with --weight-bits 4."""
+    arduino: bool = False
+    """Write a library for Arduino and PlatformIO, in 8-bit integers unless --int4 is given."""
     prefix: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tinydigits"
     """Start of every name in the header, so that a program can hold several nets."""
 
@@ -308,15 +310,19 @@ class C(_Quantises):
             )
 
     def run(self) -> None:
-        from tinydigits.export.command import to_c
+        from tinydigits.export.command import to_arduino, to_c
 
-        to_c(
-            self.model,
-            self.out,
-            bits=8 if self.int8 else 4 if self.int4 else None,
-            prefix=self.prefix,
-            data_dir=self.data_dir,
-        )
+        if self.arduino:
+            to_arduino(
+                self.model,
+                self.out,
+                bits=4 if self.int4 else 8,
+                prefix=self.prefix,
+                data_dir=self.data_dir,
+            )
+        else:
+            bits = 8 if self.int8 else 4 if self.int4 else None
+            to_c(self.model, self.out, bits=bits, prefix=self.prefix, data_dir=self.data_dir)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,20 +37,46 @@ def write_atomically(path: Path, content: bytes) -> None:
         InputError: the folder cannot be written or the disk is full; no partial file remains.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(PART, f".{path.name}.", path.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        _write(path, content)
     except OSError as error:
         raise _unwritable(path, error) from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(PART, f".{path.name}.", path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files by their paths in ``folder``; a new folder appears in one step, with all files.
+
+    In an existing folder each file is written with ``write_atomically``; other files stay.
+
+    Raises:
+        InputError: ``folder`` cannot be written or the disk is full.
+    """
+    if folder.exists():
+        for name, content in files.items():
+            write_atomically(folder / name, content)
+        return
+    with scratch(folder) as beside:
+        try:
+            for name, content in files.items():
+                _write(beside / "new" / name, content)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(beside / "new", folder)
+        except OSError as error:
+            raise _unwritable(folder, error) from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -1,4 +1,6 @@
-"""Nets and what MNIST is compared with: computed once, since it takes seconds."""
+"""Nets and what MNIST is compared with, computed once, and what compiles for an AVR."""
+
+import subprocess
 
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.conftest import need
 from tinydigits import Net, infer, load
 from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.export.folded import fold
@@ -53,3 +56,15 @@ def rounded() -> Net:
 def in_four_bits(rounded: Net, drawn: Dataset) -> list[IntegerConvolution]:
     """The same in integers, calibrated on a few digits."""
     return quantise(fold(rounded), drawn.train.images[:200], bits=4)
+
+
+@pytest.fixture(scope="session")
+def avr(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The compiler for AVRs, its C library and the simulator."""
+    need("avr-gcc", "avr-libc")
+    need("simavr", "simavr")
+    folder = tmp_path_factory.mktemp("avr")
+    (folder / "library.c").write_text("#include <avr/io.h>\n")
+    command = ["avr-gcc", "-mmcu=atmega1284", "-E", "library.c"]
+    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:
+        pytest.skip("no avr/io.h: apt-get install avr-libc")

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.conftest import need
 from tests.export.conftest import array
 from tinydigits import load
 from tinydigits.data.dataset import Dataset
@@ -18,6 +17,8 @@ from tinydigits.export import c
 from tinydigits.export.folded import activations, fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import logits, quantise
+
+pytestmark = pytest.mark.usefixtures("avr")
 
 CHIP, CLOCK = "atmega1284", 16_000_000  # 128 kB of flash, 16 kB of RAM
 COMPILE = ("avr-gcc", f"-mmcu={CHIP}", "-Os", "-Wall", "-Wextra", "-Wconversion", "-Werror")
@@ -82,18 +83,6 @@ static void answer(void) {
 """
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _avr(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The compiler, its C library and the simulator."""
-    need("avr-gcc", "avr-libc")
-    need("simavr", "simavr")
-    folder = tmp_path_factory.mktemp("avr")
-    (folder / "library.c").write_text("#include <avr/io.h>\n")
-    command = ["avr-gcc", f"-mmcu={CHIP}", "-E", "library.c"]
-    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:
-        pytest.skip("no avr/io.h: apt-get install avr-libc")
-
-
 @pytest.fixture(scope="module")
 def layers(drawn: Dataset) -> list[IntegerConvolution]:
     return quantise(fold(load()), drawn.train.images[:200])
@@ -107,9 +96,9 @@ def compiled(header: str, source: str, folder: Path, *options: str) -> Path:
     return folder / "program"
 
 
-def printed(program: Path) -> list[str]:
-    """Return the lines that a program prints on the chip."""
-    command = ["simavr", "-m", CHIP, "-f", str(CLOCK), str(program)]
+def printed(program: Path, chip: str = CHIP) -> list[str]:
+    """Return the lines that a program prints on a chip."""
+    command = ["simavr", "-m", chip, "-f", str(CLOCK), str(program)]
     ran = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     # simavr colours what comes through the serial port, and shows a line's end as a point.
     return re.findall(r"\x1b\[32m(.*)\.", ran.stdout + ran.stderr)

@@ -117,9 +117,31 @@ def test_a_net_of_4_bit_weights_becomes_a_small_header(
     assert (differ <= 5, delta < 5, total) == (True, True, "50")
 
 
+@pytest.mark.usefixtures("compiler", "synthetic")
+def test_an_arduino_library_is_a_folder_of_integers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert export("c", "--arduino", "--prefix", "net7", "people", "library") == 0
+    made_by = "Made by `tinydigits export c --int8 --prefix net7_net`"
+    assert made_by in Path("library/src/internal/net7_net.h").read_text()
+    assert "int net7_predict(" in Path("library/src/net7.h").read_text()
+    printed = capsys.readouterr().out
+    assert "wrote library/library.properties (" in printed
+    assert "3,680 bytes of static memory" in printed
+    assert "of 50 answers differ" in printed
+
+
+@pytest.mark.usefixtures("compiler", "synthetic")
+def test_an_arduino_library_takes_4_bit_weights(rounded: Net) -> None:
+    torch.save(rounded.state_dict(), "net.pth")
+    assert export("c", "--arduino", "--int4", "net.pth", "library") == 0
+    assert "with 4-bit weights" in Path("library/README.md").read_text()
+
+
+@pytest.mark.parametrize("options", [[], ["--arduino"]])
 @pytest.mark.usefixtures("synthetic")
-def test_a_net_of_other_weights_is_refused_for_4_bits(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refusal(capsys, "c", "--int4", "people", "net.h")
+def test_a_net_of_other_weights_is_refused_for_4_bits(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = refusal(capsys, "c", *options, "--int4", "people", "out")
     assert re.search(r"people was trained without --weight-bits 4: .* off a grid of 4 bits", told)
     assert "tinydigits train --recipe best --epochs 60 --weight-bits 4" in told
 
@@ -223,6 +245,7 @@ def test_a_missing_extra_is_named(
     assert told.endswith(f"type pip install 'tinydigits[{form}]'")
 
 
-def test_a_safetensors_folder_is_no_file(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("form", [["safetensors"], ["c", "--arduino"]])
+def test_a_folder_is_no_file(form: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     Path("file").touch()
-    assert "file is a file: expected a folder" in refusal(capsys, "safetensors", "people", "file")
+    assert "file is a file: expected a folder" in refusal(capsys, *form, "people", "file")

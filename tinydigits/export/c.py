@@ -28,6 +28,7 @@ GOLDEN = 16  # pictures in the self-test
 PREFIX = "tinydigits"  # of every name in a header
 TOLERANCE = "1e-3f"  # of float logits: compilers order sums differently
 WIDTH = 100  # characters a line
+LOGIT_ONE = round(1 / LOGIT)  # integer logits are so many times a float net's
 
 
 def in_floats(
@@ -66,7 +67,7 @@ def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = 
         unit="integers, TINYDIGITS_LOGIT_ONE times a float net's",
         sha256=sha256,
         option=f" --int{bits}",
-        defines=f"#define TINYDIGITS_LOGIT_ONE {round(1 / LOGIT)}\n",
+        defines=f"#define TINYDIGITS_LOGIT_ONE {LOGIT_ONE}\n",
         constant=_constants(layers),
         unit_of_multipliers=str(2 ** _absent(bits)),
         sums=_sums(),

@@ -3,7 +3,7 @@
 Each file is run at once as its users will run it, and compared with the net.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
@@ -13,11 +13,11 @@ from torch import Tensor
 from tinydigits.data.dataset import Dataset, load_dataset
 from tinydigits.errors import InputError, extra, warn
 from tinydigits.evaluate.metrics import report
-from tinydigits.export import parity
+from tinydigits.export import arduino, c, parity
 from tinydigits.export.folded import fold
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import off_grid, quantise
-from tinydigits.files import write_atomically
+from tinydigits.files import write_atomically, write_folder
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.layers import Convolution
@@ -58,24 +58,35 @@ def to_c(model: str, out: Path, *, bits: Literal[4, 8] | None, prefix: str, data
         InputError: there is no such net, its weights are not rounded to 4 bits as ``bits`` asks, or
             ``out`` cannot be written.
     """
-    from tinydigits.export import c
-
     source, dataset = _source_and_digits(model, data_dir)
     layers = fold(source.net)
     if bits:
-        if bits == 4:
-            _refuse_unrounded(model, layers)
-        header = c.in_integers(_quantised(layers, dataset, bits), source.sha256, prefix=prefix)
+        integers = _of_bits(model, layers, dataset, bits)
+        header = c.in_integers(integers, source.sha256, prefix=prefix)
     else:
         logits = c.golden_logits(source.net)
         header = c.in_floats(layers, logits, source.sha256, prefix=prefix)
     _write(out, header.encode())
-    print(f"{c.buffers(header):,} bytes of static memory")
-    with _measured("size"):
-        size = parity.footprint(header, prefix)
-        print(f"{size.flash:,} bytes of code and constants ({size.compiler})")
-    with _measured("parity"):
-        _tell(parity.c_logits(header, dataset.test.images, prefix), source, dataset)
+    _tell_header(header, prefix, source, dataset)
+
+
+def to_arduino(model: str, out: Path, *, bits: Literal[4, 8], prefix: str, data_dir: Path) -> None:
+    """Write a library for Arduino and PlatformIO, and print its net's size and parity.
+
+    It computes in integers, with weights of so many ``bits``. ``prefix``, a C identifier, is its
+    name and begins every name in it.
+
+    Raises:
+        InputError: there is no such net, its weights are not rounded to 4 bits as ``bits`` asks, or
+            ``out`` is a file or cannot be written.
+    """
+    _refuse_file(out)
+    source, dataset = _source_and_digits(model, data_dir)
+    integers = _of_bits(model, fold(source.net), dataset, bits)
+    files = arduino.folder(integers, source.sha256, prefix=prefix)
+    _write_folder(out, files)
+    header = files[arduino.header_path(prefix)].decode()
+    _tell_header(header, arduino.net_prefix(prefix), source, dataset)
 
 
 def to_html(model: str, out: Path, *, data_dir: Path) -> None:
@@ -106,8 +117,7 @@ def to_safetensors(model: str, out: Path, *, data_dir: Path) -> None:
     source, dataset = _source_and_digits(model, data_dir)
     logits = infer(source.net, dataset.test.images)
     files = safetensors.folder(source, report(logits, dataset.test.labels), _name(dataset))
-    for name, content in files.items():
-        _write(out / name, content)
+    _write_folder(out, files)
     _tell(infer(load_net(out / IN_FOLDER), dataset.test.images), source, dataset)
 
 
@@ -137,9 +147,8 @@ def to_strip(out: Path) -> None:
 
 def _copy_shipped(out: Path, files: tuple[Path, ...], card: Path) -> None:
     _refuse_file(out)
-    for path in files:
-        _write(out / path.name, path.read_bytes())
-    _write(out / "README.md", card.read_bytes())
+    content = {path.name: path.read_bytes() for path in files}
+    _write_folder(out, content | {"README.md": card.read_bytes()})
 
 
 def _refuse_file(out: Path) -> None:
@@ -160,6 +169,14 @@ def _quantised(
     return quantise(layers, dataset.train.images[:CALIBRATION], bits)
 
 
+def _of_bits(
+    model: str, layers: list[Convolution], dataset: Dataset, bits: Literal[4, 8]
+) -> list[IntegerConvolution]:
+    if bits == 4:
+        _refuse_unrounded(model, layers)
+    return _quantised(layers, dataset, bits)
+
+
 def _refuse_unrounded(model: str, layers: list[Convolution]) -> None:
     off = off_grid(layers, bits=4)
     if off > OFF_GRID:
@@ -172,6 +189,16 @@ def _refuse_unrounded(model: str, layers: list[Convolution]) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     write_atomically(path, content)
+    _tell_written(path, content)
+
+
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    write_folder(folder, files)
+    for name, content in files.items():
+        _tell_written(folder / name, content)
+
+
+def _tell_written(path: Path, content: bytes) -> None:
     print(f"wrote {path} ({len(content):,} bytes)")
 
 
@@ -182,6 +209,15 @@ def _measured(what: str) -> Iterator[None]:
         yield
     except parity.UnmeasuredError as reason:
         print(f"{what}: not measured, {reason}")
+
+
+def _tell_header(header: str, prefix: str, source: Source, dataset: Dataset) -> None:
+    print(f"{c.buffers(header):,} bytes of static memory")
+    with _measured("size"):
+        size = parity.footprint(header, prefix)
+        print(f"{size.flash:,} bytes of code and constants ({size.compiler})")
+    with _measured("parity"):
+        _tell(parity.c_logits(header, dataset.test.images, prefix), source, dataset)
 
 
 def _tell(exported: Tensor, source: Source, dataset: Dataset) -> None:
