@@ -20,7 +20,7 @@ typedef struct {
 
 static uint16_t tinydigits_paper[15 * 20];     /* its contrast to black in blocks of 8x8 pixels */
 static int16_t tinydigits_contrast[160];       /* of a row's pixels; that of ink is positive */
-static int32_t tinydigits_numbers[20 * 20];    /* a histogram; later, the sums of ink */
+static int32_t tinydigits_numbers[20 * 20];    /* a histogram, sums, or the most of each row */
 
 static uint32_t tinydigits_quotient(uint32_t number, uint32_t by) {
   uint32_t quotient = 0;
@@ -46,9 +46,12 @@ static int tinydigits_least(int a, int b) { return a < b ? a : b; }
 
 static int tinydigits_most(int a, int b) { return a > b ? a : b; }
 
-static void tinydigits_clear_histogram(void) {
-  for (int i = 0; i < 256; i++) tinydigits_numbers[i] = 0;
+/* Compilers would call memset for a loop that is not over volatile words. */
+static void tinydigits_clear(volatile uint32_t *words, int count) {
+  for (int i = 0; i < count; i++) words[i] = 0;
 }
+
+static void tinydigits_clear_numbers(void) { tinydigits_clear((uint32_t *)tinydigits_numbers, 400); }
 
 /* Returns the first level of the histogram, in steps from one end, with which `count` are met. */
 static int tinydigits_level(int end, int step, int32_t count) {
@@ -59,7 +62,7 @@ static int tinydigits_level(int end, int step, int32_t count) {
 
 /* Returns the median brightness of a part of the frame. */
 static int tinydigits_median(const tinydigits_frame *frame, tinydigits_box part) {
-  tinydigits_clear_histogram();
+  tinydigits_clear_numbers();
   for (int y = part.top; y < part.bottom; y++) {
     const uint8_t *row = frame->pixels + y * frame->stride;
     for (int x = part.left; x < part.right; x++) tinydigits_numbers[row[x]]++;
@@ -108,7 +111,7 @@ static void tinydigits_look(const tinydigits_frame *frame, int y, int sign) {
 
 /* Makes a histogram of the frame's contrasts, 32 a level; level 128 begins at 0. */
 static void tinydigits_count_contrasts(const tinydigits_frame *frame, int sign) {
-  tinydigits_clear_histogram();
+  tinydigits_clear_numbers();
   for (int y = 0; y < frame->height; y++) {
     tinydigits_look(frame, y, sign);
     for (int x = 0; x < frame->width; x++)

@@ -1,5 +1,5 @@
 typedef struct {
-  tinydigits_box box;
+  tinydigits_box box; /* around the part; its rows, and some above and below, may have ink */
   int sign;         /* 1 for ink that is darker than paper, -1 for lighter ink */
   int32_t strength; /* ink, 0 to 255, is a contrast times this, shifted right by 12 */
   int core;         /* the contrast of strong ink */
@@ -7,13 +7,10 @@ typedef struct {
   int thicker;      /* by how much strokes are thickened on each side, in 16ths of a pixel */
 } tinydigits_digit;
 
-static uint8_t tinydigits_across[160]; /* the most ink in each column ... */
-static uint8_t tinydigits_down[120];   /* ... and in each row */
-
 /* Calls the contrast that a fifth of the part exceeds full ink. */
 static void tinydigits_weigh(const tinydigits_frame *frame, tinydigits_digit *digit) {
   const int area = tinydigits_area(tinydigits_part, 0, frame->height);
-  tinydigits_clear_histogram();
+  tinydigits_clear_numbers();
   for (int y = digit->box.top; y < digit->box.bottom; y++) {
     tinydigits_look(frame, y, digit->sign);
     for (int x = digit->box.left; x < digit->box.right; x++)
@@ -28,10 +25,9 @@ static void tinydigits_weigh(const tinydigits_frame *frame, tinydigits_digit *di
 
 /* Marks the digit's strong ink. */
 static void tinydigits_mark_core(const tinydigits_frame *frame, const tinydigits_digit *digit) {
-  for (int y = 0; y < frame->height; y++) {
+  tinydigits_clear(tinydigits_ink, 600);
+  for (int y = digit->box.top; y < digit->box.bottom; y++) {
     uint32_t close[5], *row = tinydigits_ink + 5 * y;
-    tinydigits_clear(row, 5);
-    if (y < digit->box.top - 16 || y >= digit->box.bottom + 16) continue;
     tinydigits_grow(tinydigits_part, frame->height, y, digit->fringe, close);
     tinydigits_look(frame, y, digit->sign);
     tinydigits_mark_row(frame->width, digit->core, row);
@@ -41,7 +37,8 @@ static void tinydigits_mark_core(const tinydigits_frame *frame, const tinydigits
 
 /* Takes away the pixels of ink that have a neighbour without. */
 static void tinydigits_erode(int height) {
-  uint32_t above[5] = {0, 0, 0, 0, 0};
+  uint32_t above[5];
+  tinydigits_clear(above, 5);
   for (int y = 0; y < height; y++) {
     uint32_t *row = tinydigits_ink + 5 * y, bare[5];
     for (int i = 0; i < 5; i++) bare[i] = ~row[i];
@@ -92,21 +89,22 @@ static void tinydigits_weigh_row(const tinydigits_frame *frame, const tinydigits
   }
 }
 
-/* Finds the most ink in each column and row. Returns the box around all ink. */
+/* Finds the most ink in each column and row, which become 160 and 120 of the numbers. Returns the
+   box around all ink. */
 static tinydigits_box tinydigits_profile(const tinydigits_frame *frame,
                                          const tinydigits_digit *digit) {
   tinydigits_box box = {frame->width, frame->height, 0, 0};
-  for (int x = 0; x < frame->width; x++) tinydigits_across[x] = 0;
-  for (int y = 0; y < frame->height; y++) {
-    tinydigits_down[y] = 0;
-    if (y < digit->box.top - 16 || y >= digit->box.bottom + 16) continue;
+  int32_t *across = tinydigits_numbers, *down = across + 160;
+  tinydigits_clear_numbers();
+  for (int y = digit->box.top; y < digit->box.bottom; y++) {
     tinydigits_weigh_row(frame, digit, y);
     for (int x = 0; x < frame->width; x++) {
-      const uint8_t ink = (uint8_t)tinydigits_contrast[x];
+      const int16_t ink = tinydigits_contrast[x];
       const tinydigits_box pixel = {x, y, x + 1, y + 1};
-      if (ink > tinydigits_across[x]) tinydigits_across[x] = ink;
-      if (ink > tinydigits_down[y]) tinydigits_down[y] = ink;
-      if (ink) box = tinydigits_union(box, pixel);
+      if (!ink) continue;
+      box = tinydigits_union(box, pixel);
+      if (ink > across[x]) across[x] = ink;
+      if (ink > down[y]) down[y] = ink;
     }
   }
   return box;
@@ -114,16 +112,16 @@ static tinydigits_box tinydigits_profile(const tinydigits_frame *frame,
 
 /* Returns where the ink of a profile begins, in 256ths of a pixel from its first in steps of 1 or
    from its last in steps of -1: where there is half as much as `inside`, so far further in. */
-static int32_t tinydigits_begin(const uint8_t *profile, int count, int step, int inside) {
+static int32_t tinydigits_begin(const int32_t *profile, int count, int step, int inside) {
   const int whole = inside >> 8, part = inside & 255;
   int32_t before = 0;
   for (int n = 0; n < count; n++) {
-    const uint8_t *at = profile + (step > 0 ? n : count - 1 - n);
+    const int32_t *at = profile + (step > 0 ? n : count - 1 - n);
     const int32_t first = n + whole < count ? at[step * whole] : 0;
     const int32_t second = n + whole + 1 < count ? at[step * (whole + 1)] : 0;
     const int32_t most = first * (256 - part) + second * part;
     int32_t share = *at ? 256 : 0;
-    if (256 * (int32_t)*at < most) share = tinydigits_divided((int32_t)*at << 16, most);
+    if (256 * *at < most) share = tinydigits_divided(*at << 16, most);
     if (share >= 128)
       return 256 * (int32_t)n + 128 - tinydigits_divided(256 * (share - 128), share - before);
     before = share;
@@ -231,18 +229,17 @@ static void tinydigits_fit(const tinydigits_frame *frame, const tinydigits_digit
   const int w = frame->width, h = frame->height;
   const int size = tinydigits_size(tinydigits_profile(frame, digit));
   const int inside = tinydigits_most((int)tinydigits_divided(128 * (int32_t)size, 20) - 128, 0);
-  const int32_t left = tinydigits_begin(tinydigits_across, w, 1, inside);
-  const int32_t right = 256 * (int32_t)w - tinydigits_begin(tinydigits_across, w, -1, inside);
-  const int32_t top = tinydigits_begin(tinydigits_down, h, 1, inside);
-  const int32_t bottom = 256 * (int32_t)h - tinydigits_begin(tinydigits_down, h, -1, inside);
+  const int32_t left = tinydigits_begin(tinydigits_numbers, w, 1, inside);
+  const int32_t right = 256 * (int32_t)w - tinydigits_begin(tinydigits_numbers, w, -1, inside);
+  const int32_t top = tinydigits_begin(tinydigits_numbers + 160, h, 1, inside);
+  const int32_t bottom = 256 * (int32_t)h - tinydigits_begin(tinydigits_numbers + 160, h, -1, inside);
   const int32_t longer = right - left > bottom - top ? right - left : bottom - top;
   const tinydigits_axis across =
       tinydigits_resampling(left, right, tinydigits_pixels(right - left, longer));
   const tinydigits_axis down =
       tinydigits_resampling(top, bottom, tinydigits_pixels(bottom - top, longer));
-  for (int i = 0; i < 20 * 20; i++) tinydigits_numbers[i] = 0;
-  for (int y = 0; y < h; y++) {
-    if (!tinydigits_down[y]) continue;
+  tinydigits_clear_numbers();
+  for (int y = digit->box.top; y < digit->box.bottom; y++) {
     tinydigits_weigh_row(frame, digit, y);
     tinydigits_add(frame, y, &across, &down);
   }
@@ -274,6 +271,8 @@ static int tinydigits_from_grey(const uint8_t *pixels, int width, int height, in
   const int error = tinydigits_find(&frame, digit.sign, threshold, &digit.box);
   if (error) return error;
   digit.fringe = 16 + tinydigits_size(digit.box) / 4;
+  digit.box.top = tinydigits_most(digit.box.top - 16, 0);
+  digit.box.bottom = tinydigits_least(digit.box.bottom + 16, height);
   tinydigits_weigh(&frame, &digit);
   tinydigits_mark_core(&frame, &digit);
   tinydigits_compare_width(&frame, &digit);

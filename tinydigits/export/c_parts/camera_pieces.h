@@ -6,8 +6,8 @@ static uint32_t tinydigits_part[120 * 5]; /* of the ink: one piece, in the end t
 /* A piece of ink, connected also across corners. */
 typedef struct {
   uint8_t left, top, right, bottom; /* its box */
-  uint8_t column;                   /* of its first pixel, in row `top` */
-  uint16_t area;
+  int32_t area;
+  uint8_t column; /* of its first pixel, in row `top` */
 } tinydigits_piece;
 
 static tinydigits_piece tinydigits_pieces[12]; /* the largest, which come first */
@@ -15,10 +15,6 @@ static tinydigits_piece tinydigits_pieces[12]; /* the largest, which come first 
 static int tinydigits_bit(const uint32_t *row, int x) { return (int)(row[x >> 5] >> (x & 31) & 1); }
 
 static void tinydigits_set(uint32_t *row, int x) { row[x >> 5] |= (uint32_t)1 << (x & 31); }
-
-static void tinydigits_clear(uint32_t *words, int count) {
-  for (int i = 0; i < count; i++) words[i] = 0;
-}
 
 static int tinydigits_ones(uint32_t word) {
   int count = 0;
@@ -36,7 +32,8 @@ static int tinydigits_area(const uint32_t *map, int top, int bottom) {
 /* Returns the box of the pixels in rows of a map. There must be one. */
 static tinydigits_box tinydigits_bounds(const uint32_t *map, int top, int bottom) {
   tinydigits_box box = {0, bottom, 160, top};
-  uint32_t all[5] = {0, 0, 0, 0, 0};
+  uint32_t all[5];
+  tinydigits_clear(all, 5);
   for (int y = top; y < bottom; y++)
     for (int i = 0; i < 5; i++) {
       if (!map[5 * y + i]) continue;
@@ -98,16 +95,16 @@ static void tinydigits_mark(const tinydigits_frame *frame, int sign, int thresho
 /* Measures a row of blocks of paper where there is no ink nearby. Returns how many are known. */
 static int tinydigits_measure_row(const tinydigits_frame *frame, int j) {
   const int columns = (frame->width + 7) / 8, end = tinydigits_least(8 * j + 8, frame->height);
-  uint16_t sum[20], count[20];
+  int32_t *sum = tinydigits_numbers, *count = sum + 20;
   int known = 0;
-  for (int i = 0; i < columns; i++) sum[i] = count[i] = 0;
+  tinydigits_clear_numbers();
   for (int y = 8 * j; y < end; y++) {
     const uint8_t *row = frame->pixels + y * frame->stride;
     uint32_t ink[5];
     tinydigits_grow(tinydigits_ink, frame->height, y, 2 * 16, ink);
     for (int x = 0; x < frame->width; x++) {
       if (tinydigits_bit(ink, x)) continue;
-      sum[x >> 3] = (uint16_t)(sum[x >> 3] + row[x]);
+      sum[x >> 3] += row[x];
       count[x >> 3]++;
     }
   }
@@ -115,7 +112,7 @@ static int tinydigits_measure_row(const tinydigits_frame *frame, int j) {
     uint16_t *paper = &tinydigits_paper[20 * j + i];
     *paper = TINYDIGITS_UNKNOWN;
     if (count[i] < 6) continue;
-    *paper = (uint16_t)tinydigits_divided(16 * (int32_t)sum[i], count[i]);
+    *paper = (uint16_t)tinydigits_divided(16 * sum[i], count[i]);
     known++;
   }
   return known;
@@ -207,7 +204,7 @@ static tinydigits_piece tinydigits_take(int height, int column, int top) {
   piece.right = (uint8_t)box.right;
   piece.bottom = (uint8_t)bottom;
   piece.column = (uint8_t)column;
-  piece.area = (uint16_t)tinydigits_area(tinydigits_part, top, bottom);
+  piece.area = tinydigits_area(tinydigits_part, top, bottom);
   for (int i = 5 * top; i < 5 * bottom; i++) tinydigits_ink[i] ^= tinydigits_part[i];
   tinydigits_clear(tinydigits_part + 5 * top, 5 * (bottom - top));
   return piece;
@@ -274,11 +271,11 @@ static int tinydigits_join(const tinydigits_frame *frame, int count, tinydigits_
     const tinydigits_piece piece = tinydigits_pieces[i];
     const tinydigits_box box = tinydigits_box_of(piece), both = tinydigits_union(*digit, box);
     const int is_close = 16 * tinydigits_gap(box, *digit) <= 3 * size;
-    if (50 * (int32_t)piece.area < tinydigits_pieces[0].area) break; /* specks */
-    if (is_close && 16 * (both.right - both.left) <= TD_WIDE * size) {
+    if (50 * piece.area < tinydigits_pieces[0].area) break; /* specks */
+    if (is_close && 16 * (both.right - both.left) <= 24 * size) {
       *digit = both;
       tinydigits_set(tinydigits_part + 5 * piece.top, piece.column);
-    } else if (16 * tinydigits_size(box) > TD_SMALL * size) {
+    } else if (16 * tinydigits_size(box) > 6 * size) {
       return TINYDIGITS_SEVERAL;
     }
   }
