@@ -295,6 +295,8 @@ class C(_Quantises):
 
     prefix: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tinydigits"
     """Start of every name in the header, so that a program can hold several nets."""
+    camera: bool = False
+    """Add tinydigits_from_grey, which finds the digit in a frame of up to 160x120 grey pixels."""
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.prefix):
@@ -311,6 +313,7 @@ class C(_Quantises):
             self.out,
             integers=self.int8,
             prefix=self.prefix,
+            camera=self.camera,
             data_dir=self.data_dir,
         )
 

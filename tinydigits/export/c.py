@@ -119,11 +119,12 @@ def _header(
     rows: str, prefix: str, camera: bool, *, option: str = "", defines: str = "", **values: str
 ) -> str:
     parts = ["head.h", rows, "net.h", *(frames.PARTS if camera else ()), "selftest.h"]
-    values |= frames.values() if camera else {}
     values |= {
         "version": __version__,
         "defines": defines,
         "pixels": _rows(golden().reshape(GOLDEN, -1)),
+        "misframed": "",
+        **(frames.values() if camera else {}),
     }
     text = "\n".join((PARTS / part).read_text() for part in parts)
     text = re.sub(r"@(\w+)@", lambda found: values.get(found[1], found[0]), text) + "\n#endif\n"

@@ -25,6 +25,7 @@ def values() -> dict[str, str]:
         "thinnest": str(round(SIXTEENTHS * THINNEST)),
         "thickened": str(round(SIXTEENTHS * THICKENED)),
         "centre": str(CENTRE),
+        "misframed": " | tinydigits_misframed(pixels, n < 14)",
     }
 
 

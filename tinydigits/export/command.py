@@ -46,10 +46,12 @@ def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
     _tell(exported, source, dataset)
 
 
-def to_c(model: str, out: Path, *, integers: bool, prefix: str, data_dir: Path) -> None:
+def to_c(
+    model: str, out: Path, *, integers: bool, prefix: str, camera: bool, data_dir: Path
+) -> None:
     """Write a C header, int8 with ``integers``, and print its size and its parity with the net.
 
-    ``prefix``, a C identifier, begins every name in it.
+    ``prefix``, a C identifier, begins every name in it. With ``camera`` it also reads frames.
 
     Raises:
         InputError: there is no such net, or ``out`` cannot be written.
@@ -59,10 +61,11 @@ def to_c(model: str, out: Path, *, integers: bool, prefix: str, data_dir: Path) 
     source, dataset = _source_and_digits(model, data_dir)
     layers = fold(source.net)
     if integers:
-        header = c.in_integers(_quantised(layers, dataset), source.sha256, prefix=prefix)
+        integer_layers = _quantised(layers, dataset)
+        header = c.in_integers(integer_layers, source.sha256, prefix=prefix, camera=camera)
     else:
         logits = c.golden_logits(source.net)
-        header = c.in_floats(layers, logits, source.sha256, prefix=prefix)
+        header = c.in_floats(layers, logits, source.sha256, prefix=prefix, camera=camera)
     _write(out, header.encode())
     print(f"{c.buffers(header):,} bytes of static memory")
     with _measured("size"):

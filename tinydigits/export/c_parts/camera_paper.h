@@ -97,15 +97,14 @@ static void tinydigits_look(const tinydigits_frame *frame, int y, int sign) {
   const uint8_t *row = frame->pixels + y * frame->stride;
   for (int i = 0, x = 0; i < columns; i++) {
     const int next = tinydigits_least(i + 1, columns - 1);
-    const int end = next > i ? 8 * i + 12 : frame->width;
+    const int end = next > i ? tinydigits_least(8 * i + 12, frame->width) : frame->width;
     const int32_t left = (int32_t)upper[i] * (16 - below) + (int32_t)lower[i] * below;
     const int32_t right = (int32_t)upper[next] * (16 - below) + (int32_t)lower[next] * below;
-    int32_t paper = left * 16;
-    for (; x < end && x < frame->width; x++) {
-      const int beyond = 2 * x - 7 - 16 * i;
-      if (beyond > 0) paper = left * (16 - beyond) + right * beyond;
+    int32_t paper = 16 * left;
+    for (; x < end && x < 4; x++)
       tinydigits_contrast[x] = (int16_t)(sign * ((paper >> 8) - 16 * row[x]));
-    }
+    for (paper += right - left; x < end; x++, paper += 2 * (right - left))
+      tinydigits_contrast[x] = (int16_t)(sign * ((paper >> 8) - 16 * row[x]));
   }
 }
 

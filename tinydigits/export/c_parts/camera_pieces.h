@@ -10,8 +10,6 @@ typedef struct {
   uint8_t column; /* of its first pixel, in row `top` */
 } tinydigits_piece;
 
-static tinydigits_piece tinydigits_pieces[12]; /* the largest, which come first */
-
 static int tinydigits_bit(const uint32_t *row, int x) { return (int)(row[x >> 5] >> (x & 31) & 1); }
 
 static void tinydigits_set(uint32_t *row, int x) { row[x >> 5] |= (uint32_t)1 << (x & 31); }
@@ -77,9 +75,13 @@ static void tinydigits_grow(const uint32_t *map, int height, int y, int radius, 
 
 /* Marks the pixels of a row, as it was last looked at, above a contrast. */
 static void tinydigits_mark_row(int width, int threshold, uint32_t row[5]) {
-  tinydigits_clear(row, 5);
-  for (int x = 0; x < width; x++)
-    if (tinydigits_contrast[x] > threshold) tinydigits_set(row, x);
+  for (int i = 0; i < 5; i++) {
+    const int end = tinydigits_least(32 * i + 32, width);
+    uint32_t word = 0, bit = 1;
+    for (int x = 32 * i; x < end; x++, bit <<= 1)
+      if (tinydigits_contrast[x] > threshold) word |= bit;
+    row[i] = word;
+  }
 }
 
 static void tinydigits_mark(const tinydigits_frame *frame, int sign, int threshold) {
@@ -89,7 +91,7 @@ static void tinydigits_mark(const tinydigits_frame *frame, int sign, int thresho
   }
 }
 
-#define TINYDIGITS_UNKNOWN 0xFFFF
+#define TINYDIGITS_UNKNOWN 0x9000
 #define TINYDIGITS_NEW 0x8000 /* marks paper that became known in this round */
 
 /* Measures a row of blocks of paper where there is no ink nearby. Returns how many are known. */
@@ -210,24 +212,25 @@ static tinydigits_piece tinydigits_take(int height, int column, int top) {
   return piece;
 }
 
-/* Puts a piece into its place among the largest, `count` so far. Returns how many there are now. */
-static int tinydigits_rank(tinydigits_piece piece, int count) {
+/* Puts a piece into its place among the 12 largest, which come first; `count` are known. Returns
+   how many there are now. */
+static int tinydigits_rank(tinydigits_piece piece, tinydigits_piece pieces[12], int count) {
   int place = count;
-  for (; place > 0 && tinydigits_pieces[place - 1].area < piece.area; place--)
-    if (place < 12) tinydigits_pieces[place] = tinydigits_pieces[place - 1];
-  if (place < 12) tinydigits_pieces[place] = piece;
+  for (; place > 0 && pieces[place - 1].area < piece.area; place--)
+    if (place < 12) pieces[place] = pieces[place - 1];
+  if (place < 12) pieces[place] = piece;
   return tinydigits_least(count + 1, 12);
 }
 
 /* Takes all pieces out of the ink and keeps the largest. Returns how many these are. */
-static int tinydigits_take_all(int height) {
+static int tinydigits_take_all(int height, tinydigits_piece pieces[12]) {
   int count = 0;
   tinydigits_clear(tinydigits_part, 600);
   for (int i = 0; i < 5 * height; i++)
     while (tinydigits_ink[i]) {
       const int top = (int)tinydigits_divided(i, 5), first = 32 * (i - 5 * top);
       const int column = first + tinydigits_ones((tinydigits_ink[i] & -tinydigits_ink[i]) - 1);
-      count = tinydigits_rank(tinydigits_take(height, column, top), count);
+      count = tinydigits_rank(tinydigits_take(height, column, top), pieces, count);
     }
   return count;
 }
@@ -264,40 +267,43 @@ static int tinydigits_at_edge(const tinydigits_frame *frame) {
   return count;
 }
 
-/* Makes the largest piece, and those close to it, the part. Returns an error or 0. */
-static int tinydigits_join(const tinydigits_frame *frame, int count, tinydigits_box *digit) {
+/* Makes the largest piece, and those close to it, the part. Returns whether another one, away from
+   the frame's edge, may be a second digit. Two digits side by side are wider than one. */
+static int tinydigits_join(const tinydigits_frame *frame, const tinydigits_piece *pieces, int count,
+                           tinydigits_box *digit) {
   const int size = tinydigits_size(*digit);
+  int is_second = 0;
   for (int i = 0; i < count; i++) {
-    const tinydigits_piece piece = tinydigits_pieces[i];
+    const tinydigits_piece piece = pieces[i];
     const tinydigits_box box = tinydigits_box_of(piece), both = tinydigits_union(*digit, box);
-    const int is_close = 16 * tinydigits_gap(box, *digit) <= 3 * size;
-    if (50 * piece.area < tinydigits_pieces[0].area) break; /* specks */
-    if (is_close && 16 * (both.right - both.left) <= 24 * size) {
+    if (50 * piece.area < pieces[0].area) break; /* specks */
+    if (16 * tinydigits_gap(box, *digit) <= 3 * size && 2 * (both.right - both.left) <= 3 * size) {
       *digit = both;
       tinydigits_set(tinydigits_part + 5 * piece.top, piece.column);
-    } else if (16 * tinydigits_size(box) > 6 * size) {
-      return TINYDIGITS_SEVERAL;
+    } else if (8 * tinydigits_size(box) > 3 * size) {
+      is_second |= box.left > 0 && box.top > 0 && box.right < frame->width &&
+                   box.bottom < frame->height;
     }
   }
   digit->bottom = tinydigits_connect(frame->height, digit->top, digit->bottom);
-  return 0;
+  return is_second;
 }
 
 /* Makes the digit the part and sets its box. Returns an error or 0. */
 static int tinydigits_find(const tinydigits_frame *frame, int sign, int threshold,
                            tinydigits_box *digit) {
-  int error;
+  tinydigits_piece pieces[12];
   tinydigits_mark(frame, sign, threshold);
-  const int count = tinydigits_take_all(frame->height);
+  const int count = tinydigits_take_all(frame->height, pieces);
   if (!count) return TINYDIGITS_NO_DIGIT;
-  *digit = tinydigits_box_of(tinydigits_pieces[0]);
-  if (tinydigits_size(*digit) < 6) return TINYDIGITS_NO_DIGIT;
+  *digit = tinydigits_box_of(pieces[0]);
+  if (tinydigits_size(*digit) < 6) return TINYDIGITS_NO_DIGIT; /* a speck */
   tinydigits_mark(frame, sign, threshold);
-  error = tinydigits_join(frame, count, digit);
-  if (error) return error;
-  /* Noise is many pieces; a shadow or the edge of the paper lies along the frame's edge. */
-  const int all = tinydigits_area(tinydigits_ink, 0, frame->height);
-  if (4 * (int32_t)tinydigits_area(tinydigits_part, 0, frame->height) < all) return TINYDIGITS_NO_DIGIT;
+  const int is_second = tinydigits_join(frame, pieces, count, digit);
+  const int32_t all = tinydigits_area(tinydigits_ink, 0, frame->height);
+  const int32_t area = tinydigits_area(tinydigits_part, 0, frame->height);
+  if (4 * area < all) return TINYDIGITS_NO_DIGIT; /* noise */
   const int around = digit->right - digit->left + digit->bottom - digit->top;
-  return 2 * tinydigits_at_edge(frame) > around ? TINYDIGITS_NO_DIGIT : 0;
+  if (2 * tinydigits_at_edge(frame) > around) return TINYDIGITS_NO_DIGIT; /* a shadow, a desk */
+  return is_second ? TINYDIGITS_SEVERAL : 0;
 }
