@@ -18,9 +18,9 @@ typedef struct {
   int left, top, right, bottom;
 } tinydigits_box;
 
-static uint16_t tinydigits_paper[15 * 20];     /* its contrast to black in blocks of 8x8 pixels */
-static int16_t tinydigits_contrast[160];       /* of a row's pixels; that of ink is positive */
-static int32_t tinydigits_numbers[20 * 20];    /* a histogram, sums, or the most of each row */
+static uint16_t tinydigits_paper[15 * 20];  /* its contrast to black in blocks of 8x8 pixels */
+static int16_t tinydigits_contrast[160];    /* of a row's pixels; that of ink is positive */
+static int32_t tinydigits_numbers[20 * 20]; /* a histogram, sums, or the most of each row */
 
 static uint32_t tinydigits_quotient(uint32_t number, uint32_t by) {
   uint32_t quotient = 0;
@@ -51,7 +51,9 @@ static void tinydigits_clear(volatile uint32_t *words, int count) {
   for (int i = 0; i < count; i++) words[i] = 0;
 }
 
-static void tinydigits_clear_numbers(void) { tinydigits_clear((uint32_t *)tinydigits_numbers, 400); }
+static void tinydigits_clear_numbers(void) {
+  tinydigits_clear((uint32_t *)tinydigits_numbers, 20 * 20);
+}
 
 /* Returns the first level of the histogram, in steps from one end, with which `count` are met. */
 static int tinydigits_level(int end, int step, int32_t count) {
@@ -122,7 +124,8 @@ static void tinydigits_count_contrasts(const tinydigits_frame *frame, int sign) 
 static int tinydigits_strongest(const tinydigits_frame *frame, int end) {
   const int pixels = frame->width * frame->height;
   const int few = tinydigits_least(8 + (pixels >> 11), pixels);
-  return end ? 32 * (tinydigits_level(255, -1, few) - 128) : 32 * (127 - tinydigits_level(0, 1, few));
+  const int level = tinydigits_level(end, end ? -1 : 1, few);
+  return 32 * (end ? level - 128 : 127 - level);
 }
 
 /* A third of the strongest contrast is ink, in strokes as thin as a pixel too. */

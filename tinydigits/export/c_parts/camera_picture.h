@@ -168,8 +168,9 @@ static void tinydigits_add(const tinydigits_frame *frame, int y, const tinydigit
   int32_t row[20];
   for (int i = 0; i < across->count; i++) {
     const int32_t middle = tinydigits_middle_of(across, i);
-    const int32_t from = (middle - across->reach) >> 8, to = (middle + across->reach) >> 8;
-    const int begin = from < 0 ? 0 : (int)from, end = to < frame->width ? (int)to + 1 : frame->width;
+    const int begin = tinydigits_most((int)((middle - across->reach) / 256), 0);
+    const int last = (int)((middle + across->reach) / 256);
+    const int end = tinydigits_least(last + 1, frame->width);
     row[i] = 0;
     for (int x = begin; x < end; x++)
       if (tinydigits_contrast[x])
@@ -191,14 +192,14 @@ static int32_t tinydigits_white(const tinydigits_axis *across, const tinydigits_
   return most < full ? most : full;
 }
 
-/* Returns by how much the centre of mass has to be moved to the frame's. */
-static int tinydigits_shift(int32_t moment, int32_t mass) {
-  const int shift = @centre@ - (int)tinydigits_divided(2 * moment + mass, 2 * mass);
-  return tinydigits_least(tinydigits_most(shift, 0), 8);
+/* Returns where the first of `count` pixels goes, so that the centre of mass is the frame's. */
+static int tinydigits_place(int32_t moment, int32_t mass, int count) {
+  const int place = @centre@ - (int)tinydigits_divided(2 * moment + mass, 2 * mass);
+  return tinydigits_least(tinydigits_most(place, 0), 28 - count);
 }
 
-/* Writes the sums of ink as a picture, centred by mass. */
-static void tinydigits_centre(int32_t white, uint8_t out[784]) {
+/* Writes the sums of ink, `columns` by `rows`, as a picture centred by mass. */
+static void tinydigits_centre(int32_t white, int columns, int rows, uint8_t out[784]) {
   const int32_t unit = white / 256 + 1;
   int32_t mass = 0, right = 0, down = 0;
   for (int j = 0; j < 20; j++)
@@ -210,10 +211,10 @@ static void tinydigits_centre(int32_t white, uint8_t out[784]) {
       right += *ink * i;
       down += *ink * j;
     }
-  const int dx = tinydigits_shift(right, mass), dy = tinydigits_shift(down, mass);
+  const int left = tinydigits_place(right, mass, columns), top = tinydigits_place(down, mass, rows);
   for (int y = 0; y < 28; y++)
     for (int x = 0; x < 28; x++) {
-      const int i = x - dx, j = y - dy, is_ink = i >= 0 && i < 20 && j >= 0 && j < 20;
+      const int i = x - left, j = y - top, is_ink = i >= 0 && i < 20 && j >= 0 && j < 20;
       out[28 * y + x] = is_ink ? (uint8_t)tinydigits_numbers[20 * j + i] : 0;
     }
 }
@@ -229,10 +230,11 @@ static void tinydigits_fit(const tinydigits_frame *frame, const tinydigits_digit
   const int w = frame->width, h = frame->height;
   const int size = tinydigits_size(tinydigits_profile(frame, digit));
   const int inside = tinydigits_most((int)tinydigits_divided(128 * (int32_t)size, 20) - 128, 0);
-  const int32_t left = tinydigits_begin(tinydigits_numbers, w, 1, inside);
-  const int32_t right = 256 * (int32_t)w - tinydigits_begin(tinydigits_numbers, w, -1, inside);
-  const int32_t top = tinydigits_begin(tinydigits_numbers + 160, h, 1, inside);
-  const int32_t bottom = 256 * (int32_t)h - tinydigits_begin(tinydigits_numbers + 160, h, -1, inside);
+  const int32_t *profile_x = tinydigits_numbers, *profile_y = profile_x + 160;
+  const int32_t left = tinydigits_begin(profile_x, w, 1, inside);
+  const int32_t right = 256 * (int32_t)w - tinydigits_begin(profile_x, w, -1, inside);
+  const int32_t top = tinydigits_begin(profile_y, h, 1, inside);
+  const int32_t bottom = 256 * (int32_t)h - tinydigits_begin(profile_y, h, -1, inside);
   const int32_t longer = right - left > bottom - top ? right - left : bottom - top;
   const tinydigits_axis across =
       tinydigits_resampling(left, right, tinydigits_pixels(right - left, longer));
@@ -243,7 +245,7 @@ static void tinydigits_fit(const tinydigits_frame *frame, const tinydigits_digit
     tinydigits_weigh_row(frame, digit, y);
     tinydigits_add(frame, y, &across, &down);
   }
-  tinydigits_centre(tinydigits_white(&across, &down), out);
+  tinydigits_centre(tinydigits_white(&across, &down), across.count, down.count, out);
 }
 
 /* Turns a frame of grey pixels with one digit, dark on light or light on dark, into a picture for
@@ -293,6 +295,6 @@ static int tinydigits_misframed(const uint8_t pixels[784], int is_digit) {
     off += pixels[i] > out[i] ? pixels[i] - out[i] : out[i] - pixels[i];
     ink += pixels[i];
   }
-  return 4 * off > 3 * ink; /* by a pixel to one side at most */
+  return 2 * off > ink;
 }
 #endif

@@ -172,7 +172,8 @@ static int tinydigits_spread(int from, int y) {
     if (reached[i]) reached[i] = tinydigits_run(reached[i], ink[i]);
   }
   for (int i = 4; i >= 0; i--) {
-    if (i < 4 && reached[i + 1] & 1) reached[i] = tinydigits_run(reached[i] | (ink[i] >> 31 << 31), ink[i]);
+    if (i < 4 && reached[i + 1] & 1)
+      reached[i] = tinydigits_run(reached[i] | (ink[i] >> 31 << 31), ink[i]);
     more |= reached[i] ^ row[i];
     row[i] = reached[i];
   }
