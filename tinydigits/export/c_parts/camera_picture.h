@@ -1,5 +1,5 @@
 typedef struct {
-  tinydigits_box box; /* around the part; its rows, and some above and below, may have ink */
+  tinydigits_box box; /* the pixels that may have ink: those of the part and 16 around them */
   int sign;         /* 1 for ink that is darker than paper, -1 for lighter ink */
   int32_t strength; /* ink, 0 to 255, is a contrast times this, shifted right by 12 */
   int core;         /* the contrast of strong ink */
@@ -69,13 +69,13 @@ static void tinydigits_compare_width(const tinydigits_frame *frame, tinydigits_d
   digit->thicker = is_thin ? (int)tinydigits_divided(lacking, 2 * 20) : 0;
 }
 
-/* Computes a row's ink, 0 to 255, in place of its contrasts. */
+/* Computes the ink, 0 to 255, of a row of the digit's box in place of its contrasts. */
 static void tinydigits_weigh_row(const tinydigits_frame *frame, const tinydigits_digit *digit,
                                  int y) {
   uint32_t row[5];
   tinydigits_look(frame, y, digit->sign);
   tinydigits_grow(tinydigits_part, frame->height, y, digit->fringe, row);
-  for (int x = 0; x < frame->width; x++) {
+  for (int x = digit->box.left; x < digit->box.right; x++) {
     const int is_near = tinydigits_bit(row, x) && tinydigits_contrast[x] > 0;
     const int32_t ink = is_near ? tinydigits_contrast[x] * digit->strength >> 12 : 0;
     tinydigits_contrast[x] = (int16_t)(ink < @grain@ ? 0 : ink > 255 ? 255 : ink);
@@ -84,7 +84,7 @@ static void tinydigits_weigh_row(const tinydigits_frame *frame, const tinydigits
   for (int i = 0; i < 4; i++) { /* an edge that fades within a pixel */
     const int16_t ink = (int16_t)(255 - 64 * i);
     tinydigits_grow(tinydigits_ink, frame->height, y, digit->thicker + 2 + 4 * i, row);
-    for (int x = 0; x < frame->width; x++)
+    for (int x = digit->box.left; x < digit->box.right; x++)
       if (tinydigits_bit(row, x) && tinydigits_contrast[x] < ink) tinydigits_contrast[x] = ink;
   }
 }
@@ -98,7 +98,7 @@ static tinydigits_box tinydigits_profile(const tinydigits_frame *frame,
   tinydigits_clear_numbers();
   for (int y = digit->box.top; y < digit->box.bottom; y++) {
     tinydigits_weigh_row(frame, digit, y);
-    for (int x = 0; x < frame->width; x++) {
+    for (int x = digit->box.left; x < digit->box.right; x++) {
       const int16_t ink = tinydigits_contrast[x];
       const tinydigits_box pixel = {x, y, x + 1, y + 1};
       if (!ink) continue;
@@ -162,15 +162,14 @@ static int32_t tinydigits_weight(const tinydigits_axis *axis, int pixel, int32_t
   return away < axis->reach ? tinydigits_lanczos[(away * axis->steps + 32768) >> 16] : 0;
 }
 
-/* Adds a row's ink to the sums of 20x20 pixels. */
-static void tinydigits_add(const tinydigits_frame *frame, int y, const tinydigits_axis *across,
+/* Adds the ink of a row of the box to the sums of 20x20 pixels. */
+static void tinydigits_add(tinydigits_box box, int y, const tinydigits_axis *across,
                            const tinydigits_axis *down) {
   int32_t row[20];
   for (int i = 0; i < across->count; i++) {
     const int32_t middle = tinydigits_middle_of(across, i);
-    const int begin = tinydigits_most((int)((middle - across->reach) / 256), 0);
-    const int last = (int)((middle + across->reach) / 256);
-    const int end = tinydigits_least(last + 1, frame->width);
+    const int begin = tinydigits_most((int)((middle - across->reach) / 256), box.left);
+    const int end = tinydigits_least((int)((middle + across->reach) / 256) + 1, box.right);
     row[i] = 0;
     for (int x = begin; x < end; x++)
       if (tinydigits_contrast[x])
@@ -243,7 +242,7 @@ static void tinydigits_fit(const tinydigits_frame *frame, const tinydigits_digit
   tinydigits_clear_numbers();
   for (int y = digit->box.top; y < digit->box.bottom; y++) {
     tinydigits_weigh_row(frame, digit, y);
-    tinydigits_add(frame, y, &across, &down);
+    tinydigits_add(digit->box, y, &across, &down);
   }
   tinydigits_centre(tinydigits_white(&across, &down), across.count, down.count, out);
 }
@@ -273,7 +272,9 @@ static int tinydigits_from_grey(const uint8_t *pixels, int width, int height, in
   const int error = tinydigits_find(&frame, digit.sign, threshold, &digit.box);
   if (error) return error;
   digit.fringe = 16 + tinydigits_size(digit.box) / 4;
+  digit.box.left = tinydigits_most(digit.box.left - 16, 0);
   digit.box.top = tinydigits_most(digit.box.top - 16, 0);
+  digit.box.right = tinydigits_least(digit.box.right + 16, width);
   digit.box.bottom = tinydigits_least(digit.box.bottom + 16, height);
   tinydigits_weigh(&frame, &digit);
   tinydigits_mark_core(&frame, &digit);
