@@ -83,7 +83,10 @@ int main(void) {
   return errors;
 }
 """
-CHIP = ("arm-none-eabi-gcc", "-std=c99", "-Os", "-mcpu=cortex-m4", "-mthumb", "-nostdlib")
+CHIP = (
+    *("arm-none-eabi-gcc", "-std=c99", "-Os", "-mcpu=cortex-m4", "-mthumb", "-nostdlib"),
+    "-fno-tree-loop-distribute-patterns",  # the start-up code clears memory itself
+)
 QEMU = (
     *("qemu-system-arm", "-machine", "mps2-an386", "-display", "none", "-monitor", "none"),
     *("-serial", "none", "-semihosting-config", "enable=on,target=native", "-icount", "shift=0"),
@@ -268,7 +271,7 @@ def _sheet(frames: Sequence[Frame], read: Read) -> Image.Image:
     """Return frames with a digit, and below each the pictures that C and Python make of it."""
     tile = 100
     shown = [each.pixels for each in frames if each.label is not None][:SHOWN]
-    sheet = Image.new("L", (len(shown) * tile, 2 * tile), 128)
+    sheet = Image.new("L", (len(shown) * tile, tile + SIDE), 128)
     for number, frame in enumerate(shown):
         image = Image.fromarray(frame)
         image.thumbnail((tile - 4, tile - 4))
