@@ -88,6 +88,7 @@ RULES = record(f"{NOW}-scenes/rules.json")  # of the same scenes, before there w
 FINDER = record(f"{NOW}-scenes/report.json")
 NUMBERS = record("2026-11-27-numbers/numbers.json")
 STRIP = record("2026-11-27-numbers/report.json")
+CAMERA = record("2026-11-27-camera/result.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -297,6 +298,45 @@ def number_figures() -> list[str]:
         f"{whole['MNIST, photographed']} photographed notes",
         f"of {sure:,} lines given with 99 % or more, {right:,} are right",
         f"{told['MNIST, letters only']['invented']:.2f} digits a picture of letters alone",
+    ]
+
+
+def camera_rows() -> list[str]:
+    """The record's table: what a header and Python read in each kind of frame."""
+    keys = ("frames", "agree", "c_right", "c_none", "python_right", "python_none")
+    kinds = {"plain": CAMERA["plain"], **CAMERA["hard"]}
+    return [
+        f"| {kind} | {' | '.join(str(told[key]) for key in keys)} |" for kind, told in kinds.items()
+    ]
+
+
+def camera_figures() -> list[str]:
+    """What the guide says of frames."""
+    plain, chip, shadow = CAMERA["plain"], CAMERA["chip"], CAMERA["hard"]["soft shadow"]
+    pairs = CAMERA["hard"]["two digits, gap 0.2"]
+    return [
+        f"In {plain['agree']} of {plain['frames']} drawn frames",
+        f"{shadow['c_right']} of {shadow['frames']} are right, where Python has "
+        f"{shadow['python_right']}",
+        f"{pairs['frames'] - pairs['c_none']} of {pairs['frames']} pairs of digits",
+        f"{chip['flash']:,} bytes of flash and {chip['memory']:,} bytes of static memory",
+        f"{chip['instructions'] / 1e6:.1f} million instructions",
+    ]
+
+
+def camera_record() -> list[str]:
+    plain, own, chip = CAMERA["plain"], CAMERA["own"], CAMERA["chip"]
+    agree, frames = plain["agree"], plain["frames"]
+    low, high = wilson(agree, frames)
+    least, most = (chip[f"instructions_{end}"] / 1e6 for end in ("least", "most"))
+    return [
+        *camera_rows(),
+        *camera_figures()[3:],
+        f"{agree / frames:.1%}".replace("%", " %") + f", 95 % interval {low:.1f}–{high:.1f} %",
+        f"The header is right in {plain['c_right']}, Python in {plain['python_right']}",
+        f"Of {own['pictures']:,} of MNIST's test digits",
+        f"{own['stay']:,} keep their answer",
+        f"{least:.1f} to {most:.1f} million",
     ]
 
 
@@ -597,6 +637,7 @@ GUIDE_FIGURES = [
     *labels_rows(),
     *header_figures(),
     *mcu_figures(),
+    *camera_figures(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -631,6 +672,7 @@ def test_pages_quote_nothing_else(text: str) -> None:
         (f"{BEFORE}-fast", [mean_with_interval(LONGER.accuracies.values())]),
         *((f"{date}-synthetic", synthetic_figures(date)) for date in SYNTHETIC),
         *((name, shipped_figures(name)) for name in SHIPPED),
+        ("2026-11-27-camera", camera_record()),
     ],
 )
 def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> None:

@@ -299,10 +299,17 @@ class C(_Quantises):
     """Write a library for Arduino and PlatformIO, in 8-bit integers unless --int4 is given."""
     prefix: Annotated[str, tyro.conf.arg(metavar="NAME")] = "tinydigits"
     """Start of every name in the header, so that a program can hold several nets."""
+    camera: bool = False
+    """Add tinydigits_from_grey, which finds the digit in a frame of up to 160x120 grey pixels."""
 
     def __post_init__(self) -> None:
         if self.int8 and self.int4:
             raise InputError("--int8 and --int4 cannot be combined: leave out one of the two")
+        if self.arduino and self.camera:
+            raise InputError(
+                "--arduino and --camera cannot be combined: leave out --arduino for a "
+                "header with both functions"
+            )
         if not re.fullmatch("[A-Za-z][A-Za-z0-9_]*", self.prefix):
             raise InputError(
                 f"--prefix is {self.prefix!r}, but must be letters, digits and underscores, "
@@ -321,8 +328,14 @@ class C(_Quantises):
                 data_dir=self.data_dir,
             )
         else:
-            bits = 8 if self.int8 else 4 if self.int4 else None
-            to_c(self.model, self.out, bits=bits, prefix=self.prefix, data_dir=self.data_dir)
+            to_c(
+                self.model,
+                self.out,
+                bits=8 if self.int8 else 4 if self.int4 else None,
+                prefix=self.prefix,
+                camera=self.camera,
+                data_dir=self.data_dir,
+            )
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Nets and what MNIST is compared with, computed once, and what compiles for an AVR."""
 
 import subprocess
-
 from typing import Any
 
 import numpy.typing as npt

@@ -17,6 +17,7 @@ import torch
 
 from tinydigits import __version__
 from tinydigits.data import synthetic
+from tinydigits.export import camera as frames
 from tinydigits.export import folded, quantised
 from tinydigits.export.layers import IntegerConvolution
 from tinydigits.export.quantised import LOGIT
@@ -32,9 +33,17 @@ LOGIT_ONE = round(1 / LOGIT)  # integer logits are so many times a float net's
 
 
 def in_floats(
-    layers: list[Convolution], logits: Numbers, sha256: str, *, prefix: str = PREFIX
+    layers: list[Convolution],
+    logits: Numbers,
+    sha256: str,
+    *,
+    prefix: str = PREFIX,
+    camera: bool = False,
 ) -> str:
-    """Return the header of a float net with ``logits`` (16, 10) for the pictures of ``golden``."""
+    """Return the header of a float net with ``logits`` (16, 10) for the pictures of ``golden``.
+
+    With ``camera`` it also reads a camera's frames.
+    """
     arrays, rows = list[str](), list[str]()
     for number, layer in enumerate(layers, 1):
         arrays += [
@@ -46,6 +55,7 @@ def in_floats(
     return _header(
         "rows_float.h",
         prefix=prefix,
+        camera=camera,
         layers=_table(arrays, rows),
         logits=_rows(logits.astype(np.float32)),
         tolerance=TOLERANCE,
@@ -54,13 +64,19 @@ def in_floats(
     )
 
 
-def in_integers(layers: list[IntegerConvolution], sha256: str, *, prefix: str = PREFIX) -> str:
-    """Return the header of an integer net; two weights of 4 bits share a byte."""
+def in_integers(
+    layers: list[IntegerConvolution], sha256: str, *, prefix: str = PREFIX, camera: bool = False
+) -> str:
+    """Return the header of an integer net; two weights of 4 bits share a byte.
+
+    With ``camera`` it also reads a camera's frames.
+    """
     bits = layers[0].bits
     return _header(
         f"weights_int{bits}.h",
         "rows_integers.h",
         prefix=prefix,
+        camera=camera,
         layers=_integer_layers(layers),
         logits=_rows(quantised.logits(layers, golden())),
         tolerance="0",
@@ -154,7 +170,7 @@ def golden_logits(net: Net) -> Numbers:
 
 def buffers(header: str) -> int:
     """Return the bytes of static memory that a header's net needs."""
-    sizes = {"float": 4, "uint8_t": 1}
+    sizes = {"float": 4, "uint8_t": 1, "int16_t": 2, "uint16_t": 2, "int32_t": 4, "uint32_t": 4}
     (kind, name), *_ = re.findall(r"typedef (\w+) (\w+_value);", header)
     sizes[name] = sizes[kind]
     found = re.findall(r"^static (\w+) \w+\[([0-9 *]+)\];", header, re.MULTILINE)
@@ -172,16 +188,21 @@ def constants(header: str) -> int:
     return sum(sizes[kind] * int(count) for kind, count in found)
 
 
-def _header(*middle: str, prefix: str, option: str = "", defines: str = "", **values: str) -> str:
-    parts = ["head.h", *middle, "net.h", "selftest.h"]
+def _header(
+    *middle: str, prefix: str, camera: bool, option: str = "", defines: str = "", **values: str
+) -> str:
+    parts = ["head.h", *middle, "net.h", *(frames.PARTS if camera else ()), "selftest.h"]
     values |= {
         "version": __version__,
         "defines": defines,
         "pixels": _rows(golden().reshape(GOLDEN, -1)),
+        "misframed": "",
+        **(frames.values() if camera else {}),
     }
     text = "\n".join((PARTS / part).read_text() for part in parts)
     text = re.sub(r"@(\w+)@", lambda found: values.get(found[1], found[0]), text) + "\n#endif\n"
     text = renamed(text, prefix)
+    option += " --camera" if camera else ""
     option += f" --prefix {prefix}" if prefix != PREFIX else ""
     # Two files with one prefix are the same net only if they are the same text.
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]

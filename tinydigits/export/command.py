@@ -48,11 +48,19 @@ def to_onnx(model: str, out: Path, *, integers: bool, data_dir: Path) -> None:
     _tell(exported, source, dataset)
 
 
-def to_c(model: str, out: Path, *, bits: Literal[4, 8] | None, prefix: str, data_dir: Path) -> None:
+def to_c(
+    model: str,
+    out: Path,
+    *,
+    bits: Literal[4, 8] | None,
+    prefix: str,
+    camera: bool,
+    data_dir: Path,
+) -> None:
     """Write a C header, and print its size and its parity with the net.
 
     It computes in floats, or with ``bits`` in integers only, with weights of so many bits.
-    ``prefix``, a C identifier, begins every name in it.
+    ``prefix``, a C identifier, begins every name in it. With ``camera`` it also reads frames.
 
     Raises:
         InputError: there is no such net, its weights are not rounded to 4 bits as ``bits`` asks, or
@@ -62,10 +70,10 @@ def to_c(model: str, out: Path, *, bits: Literal[4, 8] | None, prefix: str, data
     layers = fold(source.net)
     if bits:
         integers = _of_bits(model, layers, dataset, bits)
-        header = c.in_integers(integers, source.sha256, prefix=prefix)
+        header = c.in_integers(integers, source.sha256, prefix=prefix, camera=camera)
     else:
         logits = c.golden_logits(source.net)
-        header = c.in_floats(layers, logits, source.sha256, prefix=prefix)
+        header = c.in_floats(layers, logits, source.sha256, prefix=prefix, camera=camera)
     _write(out, header.encode())
     _tell_header(header, prefix, source, dataset)
 

@@ -45,6 +45,19 @@ int main(void) {
   return 0;
 }
 """
+# What an application calls.
+READ_DIGIT = """
+int read_digit(const uint8_t *pixels, tinydigits_logit *logits) {
+  return tinydigits_predict(pixels, logits);
+}
+"""
+READ_FRAME = """
+int read_frame(const uint8_t *frame, int width, int height, uint8_t *pixels,
+               tinydigits_logit *logits) {
+  const int error = tinydigits_from_grey(frame, width, height, width, pixels);
+  return error ? -error : tinydigits_predict(pixels, logits);
+}
+"""
 # Makes a page answer a question about pictures, and show only the answer.
 ASK = """<script>{
   const bytes = Uint8Array.from(atob("@pixels@"), (character) => character.charCodeAt(0));
@@ -230,9 +243,7 @@ def footprint(header: str, prefix: str = PREFIX) -> Footprint:
     arm = shutil.which("arm-none-eabi-gcc")
     compiler, options = (arm, ("-mcpu=cortex-m4", "-mthumb")) if arm else (c_compiler(), HOST)
     # As in a library: the object file leaves out what nobody calls.
-    use = (
-        "int read_digit(const uint8_t *p, tinydigits_logit *l) { return tinydigits_predict(p, l); }"
-    )
+    use = READ_FRAME if f"{prefix}_from_grey" in header else READ_DIGIT
     with tempfile.TemporaryDirectory() as folder:
         options = ("-Os", *options)
         source = renamed(f'#include "net.h"\n{use}\n', prefix)

@@ -20,7 +20,7 @@ int main(void) {
       const tinydigits_logit off = logits[o] - tinydigits_golden_logits[n][o];
       if (!(off <= @tolerance@ && off >= -@tolerance@)) differs = 1;
     }
-    wrong += differs;
+    wrong += differs@misframed@;
   }
   return wrong;
 }
