@@ -215,8 +215,8 @@ def test_headers_are_ranked_by_their_bytes_beside_those_of_others() -> None:
     expected = []
     for folder, form, size in (
         ("float", "float32", 4 * 12_712 + 4 * 114),
-        ("float", "int8", 12_712 + 8 * 114),
-        (".", "int4", 12_712 // 2 + 4 * 114),
+        ("float", "int8", 12_832 + 8 * 114),
+        (".", "int4", 12_832 // 2 + 4 * 114),
     ):
         lines = (RECORDS / "2026-11-27-four-bits" / folder / "headers.jsonl").read_text()
         told = [line for line in map(json.loads, lines.splitlines()) if line["form"] == form]

@@ -189,7 +189,16 @@ def test_libraries_with_two_prefixes_are_used_together(
     (tmp_path / "main.c").write_text(BOTH_C)
     sources = [library / "src" / "tinydigits.c", other / "src" / "other.c"]
     include = [f"-I{source.parent}" for source in sources]
-    command = [compiler, "-std=c99", "-Werror", *include, "main.c", *sources, "-o", "main"]
+    command = [
+        compiler,
+        "-std=c99",
+        "-Werror",
+        *include,
+        "main.c",
+        *map(str, sources),
+        "-o",
+        "main",
+    ]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
     picture = drawn.test.images[:1].numpy()
     ran = subprocess.run(
