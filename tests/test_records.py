@@ -427,8 +427,10 @@ def mcu_rows() -> list[str]:
 
 def more_instructions(core: str, base: tuple[str, str], other: tuple[str, str]) -> float:
     """Per cent of instructions that a form with its options takes more than another."""
-    one, two = (ON_CORES[form, core, options]["instructions"] for form, options in (base, other))
-    return 100 * (float(two) / one - 1)
+    one, two = (
+        float(ON_CORES[form, core, options]["instructions"]) for form, options in (base, other)
+    )
+    return 100 * (two / one - 1)
 
 
 def mcu_record() -> list[str]:
