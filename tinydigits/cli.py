@@ -321,8 +321,13 @@ class C(_Quantises):
                 data_dir=self.data_dir,
             )
         else:
-            bits = 8 if self.int8 else 4 if self.int4 else None
-            to_c(self.model, self.out, bits=bits, prefix=self.prefix, data_dir=self.data_dir)
+            to_c(
+                self.model,
+                self.out,
+                bits=8 if self.int8 else 4 if self.int4 else None,
+                prefix=self.prefix,
+                data_dir=self.data_dir,
+            )
 
 
 @dataclass(frozen=True)

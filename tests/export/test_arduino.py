@@ -187,8 +187,8 @@ def test_libraries_with_two_prefixes_are_used_together(
     other = written(in_four_bits, tmp_path, "other")
     assert properties(other)["name"] == "other"
     (tmp_path / "main.c").write_text(BOTH_C)
-    sources = [library / "src" / "tinydigits.c", other / "src" / "other.c"]
-    include = [f"-I{source.parent}" for source in sources]
+    include = [f"-I{folder / 'src'}" for folder in (library, other)]
+    sources = [str(library / "src" / "tinydigits.c"), str(other / "src" / "other.c")]
     command = [compiler, "-std=c99", "-Werror", *include, "main.c", *sources, "-o", "main"]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
     picture = drawn.test.images[:1].numpy()
