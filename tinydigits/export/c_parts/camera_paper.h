@@ -44,7 +44,7 @@ static int32_t tinydigits_divided(int32_t number, int32_t by) {
 
 static int tinydigits_least(int a, int b) { return a < b ? a : b; }
 
-static int tinydigits_most(int a, int b) { return a > b ? a : b; }
+static int tinydigits_max(int a, int b) { return a > b ? a : b; }
 
 /* Compilers would call memset for a loop that is not over volatile words. */
 static void tinydigits_clear(volatile uint32_t *words, int count) {
@@ -93,7 +93,7 @@ static void tinydigits_guess_paper(const tinydigits_frame *frame) {
    to that of the next. `sign` is 1 for ink that is darker than paper, -1 for lighter ink. */
 static void tinydigits_look(const tinydigits_frame *frame, int y, int sign) {
   const int columns = (frame->width + 7) / 8, rows = (frame->height + 7) / 8;
-  const int below = tinydigits_most(2 * y - 7, 0) & 15, j = tinydigits_most(2 * y - 7, 0) >> 4;
+  const int below = tinydigits_max(2 * y - 7, 0) & 15, j = tinydigits_max(2 * y - 7, 0) >> 4;
   const uint16_t *upper = tinydigits_paper + 20 * j;
   const uint16_t *lower = j + 1 < rows ? upper + 20 : upper;
   const uint8_t *row = frame->pixels + y * frame->stride;
@@ -148,5 +148,5 @@ static int tinydigits_noise(int faint) {
 static int tinydigits_threshold(int strongest) {
   const int faint = tinydigits_faint(strongest), noise = tinydigits_noise(faint);
   const int times = strongest < 16 * 32 ? 8 : 5;
-  return strongest <= times * noise ? 0 : tinydigits_most(faint, 3 * noise);
+  return strongest <= times * noise ? 0 : tinydigits_max(faint, 3 * noise);
 }

@@ -42,7 +42,7 @@ static void tinydigits_erode(int height) {
   for (int y = 0; y < height; y++) {
     uint32_t *row = tinydigits_ink + 5 * y, bare[5];
     for (int i = 0; i < 5; i++) bare[i] = ~row[i];
-    tinydigits_widen(bare);
+    tinydigits_enlarge(bare);
     bare[0] |= 1; /* there is no ink beyond the frame */
     bare[4] |= (uint32_t)1 << 31;
     for (int i = 0; i < 5; i++) {
@@ -157,7 +157,7 @@ static int32_t tinydigits_middle_of(const tinydigits_axis *axis, int i) {
 }
 
 /* Returns the weight of a pixel in a new one. */
-static int32_t tinydigits_weight(const tinydigits_axis *axis, int pixel, int32_t middle) {
+static int32_t tinydigits_share(const tinydigits_axis *axis, int pixel, int32_t middle) {
   const int32_t off = 256 * (int32_t)pixel + 128 - middle, away = off < 0 ? -off : off;
   return away < axis->reach ? tinydigits_lanczos[(away * axis->steps + 32768) >> 16] : 0;
 }
@@ -168,15 +168,15 @@ static void tinydigits_add(tinydigits_box box, int y, const tinydigits_axis *acr
   int32_t row[20];
   for (int i = 0; i < across->count; i++) {
     const int32_t middle = tinydigits_middle_of(across, i);
-    const int begin = tinydigits_most((int)((middle - across->reach) / 256), box.left);
+    const int begin = tinydigits_max((int)((middle - across->reach) / 256), box.left);
     const int end = tinydigits_least((int)((middle + across->reach) / 256) + 1, box.right);
     row[i] = 0;
     for (int x = begin; x < end; x++)
       if (tinydigits_contrast[x])
-        row[i] += tinydigits_contrast[x] * tinydigits_weight(across, x, middle);
+        row[i] += tinydigits_contrast[x] * tinydigits_share(across, x, middle);
   }
   for (int j = 0; j < down->count; j++) {
-    const int32_t weight = tinydigits_weight(down, y, tinydigits_middle_of(down, j));
+    const int32_t weight = tinydigits_share(down, y, tinydigits_middle_of(down, j));
     if (!weight) continue;
     for (int i = 0; i < across->count; i++) tinydigits_numbers[20 * j + i] += row[i] * weight;
   }
@@ -194,7 +194,7 @@ static int32_t tinydigits_white(const tinydigits_axis *across, const tinydigits_
 /* Returns where the first of `count` pixels goes, so that the centre of mass is the frame's. */
 static int tinydigits_place(int32_t moment, int32_t mass, int count) {
   const int place = @centre@ - (int)tinydigits_divided(2 * moment + mass, 2 * mass);
-  return tinydigits_least(tinydigits_most(place, 0), 28 - count);
+  return tinydigits_least(tinydigits_max(place, 0), 28 - count);
 }
 
 /* Writes the sums of ink, `columns` by `rows`, as a picture centred by mass. */
@@ -220,7 +220,7 @@ static void tinydigits_centre(int32_t white, int columns, int rows, uint8_t out[
 
 /* Returns how many of 20 pixels one of two sides gets. */
 static int tinydigits_pixels(int32_t side, int32_t longer) {
-  return tinydigits_most(1, (int)tinydigits_divided(20 * side + longer / 2, longer));
+  return tinydigits_max(1, (int)tinydigits_divided(20 * side + longer / 2, longer));
 }
 
 /* Writes the digit in the net's frame. */
@@ -228,7 +228,7 @@ static void tinydigits_fit(const tinydigits_frame *frame, const tinydigits_digit
                            uint8_t out[784]) {
   const int w = frame->width, h = frame->height;
   const int size = tinydigits_size(tinydigits_profile(frame, digit));
-  const int inside = tinydigits_most((int)tinydigits_divided(128 * (int32_t)size, 20) - 128, 0);
+  const int inside = tinydigits_max((int)tinydigits_divided(128 * (int32_t)size, 20) - 128, 0);
   const int32_t *profile_x = tinydigits_numbers, *profile_y = profile_x + 160;
   const int32_t left = tinydigits_begin(profile_x, w, 1, inside);
   const int32_t right = 256 * (int32_t)w - tinydigits_begin(profile_x, w, -1, inside);
@@ -260,7 +260,7 @@ static int tinydigits_from_grey(const uint8_t *pixels, int width, int height, in
   tinydigits_count_contrasts(&frame, 1);
   const int dark = tinydigits_strongest(&frame, 255), light = tinydigits_strongest(&frame, 0);
   digit.sign = dark >= light ? 1 : -1;
-  int strongest = tinydigits_most(dark, light);
+  int strongest = tinydigits_max(dark, light);
   for (int round = 0; round < 2; round++) {
     tinydigits_mark(&frame, digit.sign, tinydigits_faint(strongest));
     if (!tinydigits_measure_paper(&frame)) return TINYDIGITS_NO_DIGIT;
@@ -272,8 +272,8 @@ static int tinydigits_from_grey(const uint8_t *pixels, int width, int height, in
   const int error = tinydigits_find(&frame, digit.sign, threshold, &digit.box);
   if (error) return error;
   digit.fringe = 16 + tinydigits_size(digit.box) / 4;
-  digit.box.left = tinydigits_most(digit.box.left - 16, 0);
-  digit.box.top = tinydigits_most(digit.box.top - 16, 0);
+  digit.box.left = tinydigits_max(digit.box.left - 16, 0);
+  digit.box.top = tinydigits_max(digit.box.top - 16, 0);
   digit.box.right = tinydigits_least(digit.box.right + 16, width);
   digit.box.bottom = tinydigits_least(digit.box.bottom + 16, height);
   tinydigits_weigh(&frame, &digit);

@@ -45,11 +45,11 @@ static tinydigits_box tinydigits_bounds(const uint32_t *map, int top, int bottom
 }
 
 static int tinydigits_size(tinydigits_box box) {
-  return tinydigits_most(box.right - box.left, box.bottom - box.top);
+  return tinydigits_max(box.right - box.left, box.bottom - box.top);
 }
 
 /* Adds the neighbours on the left and on the right to a row. */
-static void tinydigits_widen(uint32_t row[5]) {
+static void tinydigits_enlarge(uint32_t row[5]) {
   uint32_t before = 0;
   for (int i = 0; i < 5; i++) {
     const uint32_t word = row[i], after = i < 4 ? row[i + 1] << 31 : 0;
@@ -64,8 +64,8 @@ static void tinydigits_grow(const uint32_t *map, int height, int y, int radius, 
   const int32_t square = ((int32_t)radius * radius) >> 8;
   tinydigits_clear(row, 5);
   for (int dx = most; dx >= 0; dx--) {
-    if (dx < most) tinydigits_widen(row); /* rows with a larger dx, for the next time */
-    for (int dy = tinydigits_most(-most, -y); dy <= most && y + dy < height; dy++) {
+    if (dx < most) tinydigits_enlarge(row); /* rows with a larger dx, for the next time */
+    for (int dy = tinydigits_max(-most, -y); dy <= most && y + dy < height; dy++) {
       const int32_t rest = square - dy * dy;
       if (dx * dx > rest || (dx + 1) * (dx + 1) <= rest) continue; /* dx is half of the chord */
       for (int i = 0; i < 5; i++) row[i] |= map[5 * (y + dy) + i];
@@ -125,8 +125,8 @@ static int tinydigits_fill(int i, int j, int columns, int rows) {
   uint16_t *paper = &tinydigits_paper[20 * j + i];
   int32_t sum = 0, count = 0;
   if (*paper != TINYDIGITS_UNKNOWN) return 0;
-  for (int v = tinydigits_most(j - 1, 0); v <= j + 1 && v < rows; v++)
-    for (int u = tinydigits_most(i - 1, 0); u <= i + 1 && u < columns; u++) {
+  for (int v = tinydigits_max(j - 1, 0); v <= j + 1 && v < rows; v++)
+    for (int u = tinydigits_max(i - 1, 0); u <= i + 1 && u < columns; u++) {
       if (tinydigits_paper[20 * v + u] >= TINYDIGITS_NEW) continue;
       sum += tinydigits_paper[20 * v + u];
       count++;
@@ -166,7 +166,7 @@ static int tinydigits_spread(int from, int y) {
   const uint32_t *ink = tinydigits_ink + 5 * y;
   uint32_t *row = tinydigits_part + 5 * y, reached[5], more = 0;
   for (int i = 0; i < 5; i++) reached[i] = tinydigits_part[5 * from + i];
-  tinydigits_widen(reached);
+  tinydigits_enlarge(reached);
   for (int i = 0; i < 5; i++) {
     reached[i] = ((reached[i] | (i ? reached[i - 1] >> 31 : 0)) & ink[i]) | row[i];
     if (reached[i]) reached[i] = tinydigits_run(reached[i], ink[i]);
@@ -186,9 +186,9 @@ static int tinydigits_connect(int height, int top, int bottom) {
   for (int more = 1; more;) {
     more = 0;
     for (int y = top; y < height; y++) {
-      const int spread = tinydigits_spread(tinydigits_most(y - 1, top), y);
+      const int spread = tinydigits_spread(tinydigits_max(y - 1, top), y);
       more |= spread;
-      if (spread) bottom = tinydigits_most(bottom, y + 1);
+      if (spread) bottom = tinydigits_max(bottom, y + 1);
       if (!spread && y >= bottom) break;
     }
     for (int y = bottom - 2; y >= top; y--) more |= tinydigits_spread(y + 1, y);
@@ -244,16 +244,16 @@ static tinydigits_box tinydigits_box_of(tinydigits_piece piece) {
 static tinydigits_box tinydigits_union(tinydigits_box a, tinydigits_box b) {
   a.left = tinydigits_least(a.left, b.left);
   a.top = tinydigits_least(a.top, b.top);
-  a.right = tinydigits_most(a.right, b.right);
-  a.bottom = tinydigits_most(a.bottom, b.bottom);
+  a.right = tinydigits_max(a.right, b.right);
+  a.bottom = tinydigits_max(a.bottom, b.bottom);
   return a;
 }
 
 /* Returns how far two boxes are apart; less than 0 if they overlap. */
 static int tinydigits_gap(tinydigits_box a, tinydigits_box b) {
-  return tinydigits_most(
-      tinydigits_most(a.left, b.left) - tinydigits_least(a.right, b.right),
-      tinydigits_most(a.top, b.top) - tinydigits_least(a.bottom, b.bottom));
+  return tinydigits_max(
+      tinydigits_max(a.left, b.left) - tinydigits_least(a.right, b.right),
+      tinydigits_max(a.top, b.top) - tinydigits_least(a.bottom, b.bottom));
 }
 
 /* Returns how much of the part lies at the frame's edge, in pixels. */

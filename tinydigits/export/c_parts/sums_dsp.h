@@ -5,7 +5,7 @@ TINYDIGITS_INLINE void tinydigits_pairs(const tinydigits_weights *group, int16x2
                                         int16x2_t *odd) {
 #if TINYDIGITS_GROUP == 4
   const uint32_t four = tinydigits_bytes(group);
-  *even = __sxtb16(four);
+  *even = __sxtb16((int8x4_t)four);
   __asm__("sxtb16 %0, %1, ror #8" : "=r"(*odd) : "r"(four)); /* which GCC makes two of */
 #else
   uint16_t four;
