@@ -118,7 +118,7 @@ def _absent(bits: int) -> int:
 
 
 def _sums() -> str:
-    """Return the C of every way to add up products, each for the processors that can go it."""
+    """Return the C of every way to add up products, each guarded by what it needs."""
     ways = (PARTS / "sums.h").read_text()
     return re.sub(r"@(\w+)@", lambda way: (PARTS / f"sums_{way[1]}.h").read_text(), ways)
 
