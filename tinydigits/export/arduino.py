@@ -5,7 +5,6 @@ header in a C file and declares its function to both languages. The files are in
 this module fills in the names and the numbers.
 """
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -55,8 +54,7 @@ def header_path(prefix: str) -> str:
 
 
 def _filled(path: Path, values: dict[str, str], prefix: str) -> bytes:
-    text = re.sub(r"@(\w+)@", lambda found: values[found[1]], path.read_text(encoding="utf-8"))
-    return c.renamed(text, prefix).encode()
+    return c.renamed(c.filled(path.read_text(encoding="utf-8"), values), prefix).encode()
 
 
 def _pixels(picture: npt.NDArray[np.uint8]) -> str:

@@ -119,8 +119,8 @@ def _absent(bits: int) -> int:
 
 def _sums() -> str:
     """Return the C of every way to add up products, each guarded by what it needs."""
-    ways = (PARTS / "sums.h").read_text()
-    return re.sub(r"@(\w+)@", lambda way: (PARTS / f"sums_{way[1]}.h").read_text(), ways)
+    ways = {path.stem.removeprefix("sums_"): path.read_text() for path in PARTS.glob("sums_*.h")}
+    return filled((PARTS / "sums.h").read_text(), ways)
 
 
 def grouped(weight: npt.NDArray[np.int8]) -> npt.NDArray[np.int8]:
@@ -149,6 +149,11 @@ def _constants(layers: list[IntegerConvolution]) -> str:
     """Return the narrowest C type that holds all biases and multipliers."""
     numbers = np.concatenate([[*layer.bias, *layer.multiplier] for layer in layers])
     return "int16_t" if np.abs(numbers).max() <= largest(16) else "int32_t"
+
+
+def filled(text: str, values: dict[str, str]) -> str:
+    """Return text in which each @name@ that ``values`` has is replaced by its value."""
+    return re.sub(r"@(\w+)@", lambda found: values.get(found[1], found[0]), text)
 
 
 def renamed(source: str, prefix: str) -> str:
@@ -200,8 +205,7 @@ def _header(
         **(frames.values() if camera else {}),
     }
     text = "\n".join((PARTS / part).read_text() for part in parts)
-    text = re.sub(r"@(\w+)@", lambda found: values.get(found[1], found[0]), text) + "\n#endif\n"
-    text = renamed(text, prefix)
+    text = renamed(filled(text, values) + "\n#endif\n", prefix)
     option += " --camera" if camera else ""
     option += f" --prefix {prefix}" if prefix != PREFIX else ""
     # Two files with one prefix are the same net only if they are the same text.
