@@ -91,9 +91,9 @@ def test_lighter_stays_lighter_where_only_light_changes(images: Tensor) -> None:
 
 
 def test_random_numbers_are_uniform_and_independent() -> None:
-    rows = numbers(2000, Light(noise=0.1), 784, generator=generator())
+    rows = numbers(2000, Light(noise=0.1), 784, generator=generator(1))
     assert rows is not None
-    assert rows.shape == (2000, 1 + 3 + 2 + 16 + 1 + 784)
+    assert rows.shape == (2000, 1 + 4 + 2 + 16 + 2 + 784)
     assert rows.min() >= 0
     assert rows.max() <= 1
     assert stats.kstest(rows[:, :8].flatten().numpy(), "uniform").pvalue > 0.01

@@ -73,21 +73,27 @@ class Light:
     """Largest weight of a blurred copy (binomial, 17 pixels), drawn separately for each axis."""
     sharpening: float = 0.0
     """Largest multiple of the difference from the blurred copy, added instead of blurring."""
+    diagonal: float = 0.0
+    """Share of the images blurred or sharpened along the two diagonals, not rows and columns."""
     outline: float = 0.0
     """Largest multiple of a copy blurred along both axes, subtracted in half of the images.
     The edges remain."""
     noise: float = 0.0
     """Largest standard deviation of independent pixel noise, as a share of white."""
+    specks: float = 0.0
+    """Largest height of specks, as a share of white: noise in half of the images that leaves most
+    pixels unchanged."""
     patches: int = 0
     """Number of rectangles of random grey; each covers part of the image with probability 1/2."""
+    turned: float = 0.0
+    """Share of the rectangles that are turned, by any angle; the others stand upright."""
     share: float = 1.0
     """Share of the images to which all this applies; the rest stay unchanged."""
 
     def __post_init__(self) -> None:
-        for name in ("level", "unevenness", "contrast", "blur", "outline", "noise", "share"):
-            _require(
-                0 <= getattr(self, name) <= 1, f"light.{name}", getattr(self, name), "from 0 to 1"
-            )
+        for name, value in dataclasses.asdict(self).items():
+            if name not in ("sharpening", "patches"):
+                _require(0 <= value <= 1, f"light.{name}", value, "from 0 to 1")
         _require(0 <= self.sharpening < math.inf, "light.sharpening", self.sharpening, "at least 0")
         _require(self.patches >= 0, "light.patches", self.patches, "at least 0")
 

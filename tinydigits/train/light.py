@@ -9,12 +9,17 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
+from tinydigits.net.contract import SIDE
 from tinydigits.train.augment import POINTS, smooth
 from tinydigits.train.config import Light
 
 NONE = Light()
-PATCH = 6  # random numbers per patch: centre (2), size (2), grey, and whether it is present
+REACH = 8  # pixels to either side that a blur mixes in
+# Random numbers of the filter: amounts (2), outline, and whether it is diagonal.
+FOCUS = 4
+PATCH = 7  # and per patch: centre (2), size (2), grey, whether it is present, and its turn
 
 
 def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> Tensor:
@@ -28,15 +33,13 @@ def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> T
     drawn = numbers(count, strength, height * width, generator=generator)
     if drawn is None:
         return images
-    chance, focus, patches, paper, field, amount, grain = torch.split(
+    chance, focus, patches, paper, field, amounts, grain = torch.split(
         drawn.to(images.device), _sizes(strength, height * width), dim=1
     )
     light = _filter(images / 255, strength, focus)
-    light = _cover(light, patches.view(count, -1, PATCH))
+    light = _cover(light, patches.view(count, -1, PATCH), strength.turned)
     light = _light(light, strength, paper, field)
-    # Uniform numbers have a standard deviation of 1 / sqrt(12).
-    noise = (grain.view_as(light) - 0.5) * math.sqrt(12)
-    light = light + strength.noise * amount.unsqueeze(2) * noise
+    light = light + _noise(strength, amounts, grain.view_as(light))
     changed = (chance < strength.share).unsqueeze(2)
     return torch.where(changed, 255 * light.clamp(0, 1), images)
 
@@ -47,7 +50,7 @@ def numbers(
     """Return the random numbers that light ``count`` images, a row each, from 0 to 1.
 
     They are for the choice of images, the filter, the patches, level and contrast, the field of
-    unevenness, the noise's amount and each pixel's noise. They have 16 bits: four are drawn at
+    unevenness, the noise's amounts and each pixel's noise. They have 16 bits: four are drawn at
     once, in a quarter of the time that ``torch.rand`` takes. None at zero strength.
     """
     if strength == NONE:
@@ -59,55 +62,63 @@ def numbers(
 
 
 def _sizes(strength: Light, pixels: int) -> list[int]:
-    return [1, 3, PATCH * strength.patches, 2, POINTS * POINTS, 1, pixels]
+    return [1, FOCUS, PATCH * strength.patches, 2, POINTS * POINTS, 2, pixels]
 
 
 def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:
-    """Blur or sharpen each image along each axis, and subtract some of its smooth parts."""
+    """Blur or sharpen each image along two axes, and subtract some of its smooth parts."""
     if not (strength.blur or strength.sharpening or strength.outline):
         return light
-    numbers, outline = numbers[:, :2, None, None], numbers[:, 2:, None]
-    rows, columns = (_blurring(side).to(light.device) for side in light.shape[1:])
-    blurred = rows @ light @ columns
-    # Sharpening is blurring by a negative amount: an unsharp mask.
-    amounts = numbers * (strength.blur + strength.sharpening) - strength.sharpening
-    down, across = amounts.unbind(dim=1)
-    light = light + down * (rows @ light - light)
-    light = (light + across * (light @ columns - light)).clamp_(0, 1)
+    down, across, outline, turned = numbers[:, :, None, None].unbind(dim=1)
+    smooth_parts = _blurred(_blurred(light, 1, 0), 0, 1)
+    diagonal = turned < strength.diagonal
+    for amount, straight, oblique in ((down, (1, 0), (1, 1)), (across, (0, 1), (1, -1))):
+        blurred = torch.where(diagonal, _blurred(light, *oblique), _blurred(light, *straight))
+        # Sharpening is blurring by a negative amount: an unsharp mask.
+        weight = amount * (strength.blur + strength.sharpening) - strength.sharpening
+        light = light + weight * (blurred - light)
     # Half of the images keep their smooth parts, the insides of strokes.
     less = strength.outline * (2 * outline - 1).clamp_(min=0)
-    light = (light - less * blurred).clamp_(min=0)
+    light = (light.clamp_(0, 1) - less * smooth_parts).clamp_(min=0)
     # Rescale the exposure, so the lightest point is white.
     return light / light.amax(dim=(1, 2), keepdim=True).clamp_(min=1e-3)
 
 
-def _blurring(side: int) -> Tensor:
-    """Return the matrix (side, side) that blurs with a binomial kernel of 17 pixels."""
-    half = [math.comb(16, 8 + distance) for distance in range(9)]
-    weights = torch.tensor(half + side * [0]) / 2**16
-    return weights[(torch.arange(side) - torch.arange(side).unsqueeze(1)).abs()]
-
-
-def _cover(light: Tensor, numbers: Tensor) -> Tensor:
-    """Draw grey rectangles over each image, one after another (Zhong et al. 2020)."""
+def _blurred(light: Tensor, down: int, right: int) -> Tensor:
+    """Blur images with a binomial kernel of 17 pixels, each ``down`` and ``right`` of the last."""
     height, width = light.shape[1:]
+    wide = width + 2 * REACH
+    # In a padded image without its rows, neighbours in any direction are equally far apart.
+    step = down * wide + right
+    row = functional.pad(light, (REACH,) * 4).flatten(1).unsqueeze(1)
+    kernel = torch.tensor([math.comb(2 * REACH, i) / 4**REACH for i in range(2 * REACH + 1)])
+    sums = functional.conv1d(row, kernel.to(light.device).view(1, 1, -1), dilation=step)
+    first = REACH * (wide + 1 - step)
+    return sums[:, 0].as_strided(light.shape, (sums.shape[2], wide, 1), first)
+
+
+def _cover(light: Tensor, numbers: Tensor, share: float) -> Tensor:
+    """Draw grey rectangles over each image, one after another (Zhong et al. 2020).
+
+    ``share`` of them are turned.
+    """
+    height, width = (torch.arange(side, device=light.device) for side in light.shape[1:])
     for patch in numbers.unbind(dim=1):
-        centre_y, centre_x, size_y, size_x, grey, there = patch.unsqueeze(2).unbind(dim=1)
-        rows = _within(height, centre_y, size_y) & (there < 0.5)
-        columns = _within(width, centre_x, size_x)
-        covered = rows.unsqueeze(2) & columns.unsqueeze(1)
-        light = torch.where(covered, grey.unsqueeze(2), light)
+        y, x, size_y, size_x, grey, there, turn = patch[:, :, None, None].unbind(dim=1)
+        down = height.unsqueeze(1) - y * (len(height) - 1)
+        right = width - x * (len(width) - 1)
+        angle = torch.where(turn < share, math.pi * turn / max(share, 1e-9), 0)
+        along = angle.cos() * down - angle.sin() * right
+        across = angle.sin() * down + angle.cos() * right
+        covered = (along.abs() <= _half(size_y)) & (across.abs() <= _half(size_x)) & (there < 0.5)
+        light = torch.where(covered, grey, light)
     return light
 
 
-def _within(side: int, centre: Tensor, size: Tensor) -> Tensor:
-    """Return a mask (N, side) of a patch's pixels along one axis, at most side / 4 from its centre.
-
-    ``centre`` and ``size`` are numbers (N, 1) from 0 to 1.
-    """
+def _half(size: Tensor) -> Tensor:
+    """Return half the length of a patch's side, in pixels, for a number from 0 to 1."""
     # Squared, so bars as thin as strokes are as common as blocks.
-    reach = 0.5 + size.square() * side / 4
-    return (torch.arange(side, device=size.device) - centre * (side - 1)).abs() <= reach
+    return 0.5 + size.square() * SIDE / 4
 
 
 def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Tensor:
@@ -117,3 +128,13 @@ def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Te
     paper = strength.level * level.unsqueeze(2) + strength.unevenness * uneven
     ink = (1 - strength.contrast * loss.unsqueeze(2)) * (1 - paper).clamp_(min=0)
     return paper + ink * light
+
+
+def _noise(strength: Light, amounts: Tensor, grain: Tensor) -> Tensor:
+    """Return what is added to each pixel: even noise and, in half of the images, specks."""
+    even, specks = amounts[:, :, None, None].unbind(dim=1)
+    grain = 2 * grain - 1
+    # Uniform numbers from -1 to 1 have a standard deviation of 1 / sqrt(3). Their ninth power
+    # is near zero for most, and near one for some.
+    heights = strength.specks * (2 * specks - 1).clamp_(min=0)
+    return strength.noise * math.sqrt(3) * even * grain + heights * grain**9

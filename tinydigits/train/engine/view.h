@@ -9,7 +9,7 @@
 
 #include "net.h"
 
-enum { POINTS = 4, LATTICE = POINTS * POINTS, PATCH = 6, MOVES = 5, REACH = 8 };
+enum { POINTS = 4, LATTICE = POINTS * POINTS, FOCUS = 4, PATCH = 7, MOVES = 5, REACH = 8 };
 enum { PADDED = SIDE + 2 }; /* a black pixel before and after each row */
 
 typedef struct {
@@ -22,7 +22,7 @@ typedef struct {
     const float *moves;
     int moves_each;
     /* As in Light; NULL: the light stays as it is. */
-    float level, unevenness, contrast, blur, sharpening, outline, noise, lit_share;
+    float level, unevenness, contrast, blur, sharpening, diagonal, outline, noise, specks, turned, lit_share;
     int patches;
     const float *lights;
     int lights_each;
@@ -136,49 +136,75 @@ static const float BLUR[REACH + 1] = { /* a binomial kernel of 17 pixels */
     560 / 65536.0f, 120 / 65536.0f, 16 / 65536.0f, 1 / 65536.0f,
 };
 
-/* Blur along one axis, of which neighbours are `step` apart. */
-static void blurred(const vf *image, int step, vf *result) {
-    for (int i = 0; i < PIXELS; i++) {
-        const int at = step == 1 ? i % SIDE : i / SIDE;
-        const int from = at > REACH ? -REACH : -at, to = SIDE - 1 - at < REACH ? SIDE - 1 - at : REACH;
-        vf sum = {0};
-        for (int d = from; d <= to; d++) sum += BLUR[d < 0 ? -d : d] * image[i + d * step];
-        result[i] = sum;
-    }
+/* Neighbours in one direction before the picture ends. */
+INLINE int room(int place, int step) {
+    const int left = step < 0 ? place : step > 0 ? SIDE - 1 - place : REACH;
+    return left < REACH ? left : REACH;
+}
+
+INLINE int nearer(int a, int b) { return a < b ? a : b; }
+
+/* Blur along one direction, in which neighbours are `down` rows and `right` columns apart. */
+static void blurred(const vf *image, int down, int right, vf *result) {
+    for (int y = 0, i = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++, i++) {
+            const int before = nearer(room(y, -down), room(x, -right)), after = nearer(room(y, down), room(x, right));
+            vf sum = {0};
+            for (int d = -before; d <= after; d++) sum += BLUR[d < 0 ? -d : d] * image[i + d * (down * SIDE + right)];
+            result[i] = sum;
+        }
+}
+
+/* Mix an image with its blur along one direction or, where `turned`, along another one. */
+static void mix(vf *light, vf amount, vi turned, const int directions[2][2]) {
+    vf straight[PIXELS], diagonal[PIXELS];
+    blurred(light, directions[0][0], directions[0][1], straight);
+    blurred(light, directions[1][0], directions[1][1], diagonal);
+    for (int i = 0; i < PIXELS; i++) light[i] += amount * (where(turned, diagonal[i], straight[i]) - light[i]);
 }
 
 static void filter(const View *view, const Numbers *n, vf *light) {
-    const vf down = number(n, 1) * (view->blur + view->sharpening) - view->sharpening;
-    const vf across = number(n, 2) * (view->blur + view->sharpening) - view->sharpening;
+    static const int down[2][2] = {{1, 0}, {1, 1}}, across[2][2] = {{0, 1}, {1, -1}};
+    const vf range = all(view->blur + view->sharpening);
     const vf less = view->outline * larger(2 * number(n, 3) - 1, all(0));
+    const vi turned = number(n, 4) < view->diagonal;
     vf rows[PIXELS], both[PIXELS];
-    blurred(light, SIDE, rows);
-    blurred(rows, 1, both);
-    for (int i = 0; i < PIXELS; i++) light[i] += down * (rows[i] - light[i]);
-    blurred(light, 1, rows);
+    blurred(light, 1, 0, rows);
+    blurred(rows, 0, 1, both);
+    mix(light, number(n, 1) * range - view->sharpening, turned, down);
+    mix(light, number(n, 2) * range - view->sharpening, turned, across);
     vf lightest = all(1e-3f);
     for (int i = 0; i < PIXELS; i++) {
-        const vf mixed = smaller(larger(light[i] + across * (rows[i] - light[i]), all(0)), all(1));
+        const vf mixed = smaller(larger(light[i], all(0)), all(1));
         light[i] = larger(mixed - less * both[i], all(0));
         lightest = larger(lightest, light[i]);
     }
     for (int i = 0; i < PIXELS; i++) light[i] /= lightest;
 }
 
-/* Pixels of a patch along one axis. */
-INLINE vi within(int i, vf centre, vf size) {
-    const vf away = (float)i - centre * (SIDE - 1), reach = size * size * (SIDE / 4.0f) + 0.5f;
-    return (away <= reach) & (-away <= reach);
-}
+/* Half of a patch's length along one of its sides, squared so that bars as thin as strokes are as
+   common as blocks. */
+INLINE vf half_side(vf size) { return size * size * (SIDE / 4.0f) + 0.5f; }
 
-static void cover(const Numbers *n, int first, vf *light) {
-    const vf centre_y = number(n, first), centre_x = number(n, first + 1), size_y = number(n, first + 2);
-    const vf size_x = number(n, first + 3), grey = number(n, first + 4);
+INLINE vi within(vf away, vf reach) { return (away <= reach) & (-away <= reach); }
+
+static void cover(const View *view, const Numbers *n, int first, vf *light) {
+    const vf centre_y = number(n, first) * (SIDE - 1), centre_x = number(n, first + 1) * (SIDE - 1);
+    const vf half_y = half_side(number(n, first + 2)), half_x = half_side(number(n, first + 3));
+    const vf grey = number(n, first + 4), turn = number(n, first + 6);
     const vi there = number(n, first + 5) < 0.5f;
+    vf cosine, sine;
+    for (int l = 0; l < LANES; l++) {
+        const float angle = turn[l] < view->turned ? (float)M_PI * turn[l] / view->turned : 0;
+        cosine[l] = cosf(angle), sine[l] = sinf(angle);
+    }
     for (int y = 0; y < SIDE; y++) {
-        const vi row = within(y, centre_y, size_y) & there;
-        for (int x = 0; x < SIDE; x++)
-            light[y * SIDE + x] = where(row & within(x, centre_x, size_x), grey, light[y * SIDE + x]);
+        const vf down = (float)y - centre_y;
+        for (int x = 0; x < SIDE; x++) {
+            const vf right = (float)x - centre_x;
+            const vi inside = there & within(cosine * down - sine * right, half_y) & within(sine * down + cosine * right, half_x);
+            light[y * SIDE + x] = where(inside, grey, light[y * SIDE + x]);
+        }
     }
 }
 
@@ -188,18 +214,20 @@ static void relight(const View *view, int first, int batch, vf *image) {
     vf light[PIXELS], lattice[LATTICE], uneven[SIDE];
     for (int i = 0; i < PIXELS; i++) light[i] = image[i] / 255;
     if (view->blur > 0 || view->sharpening > 0 || view->outline > 0) filter(view, &n, light);
-    for (int i = 0; i < view->patches; i++) cover(&n, 4 + i * PATCH, light);
-    const int at = 4 + view->patches * PATCH;
+    for (int i = 0; i < view->patches; i++) cover(view, &n, 1 + FOCUS + i * PATCH, light);
+    const int at = 1 + FOCUS + view->patches * PATCH;
     const vf level = view->level * number(&n, at), left = 1 - view->contrast * number(&n, at + 1);
     for (int i = 0; i < LATTICE; i++) lattice[i] = number(&n, at + 2 + i);
-    /* Uniform numbers have a standard deviation of 1 / sqrt(12). */
-    const vf grain = view->noise * number(&n, at + 2 + LATTICE) * 3.4641016f;
+    /* Uniform numbers from -1 to 1 have a standard deviation of 1 / sqrt(3). */
+    const vf noise = view->noise * number(&n, at + 2 + LATTICE) * 1.7320508f;
+    const vf specks = view->specks * larger(2 * number(&n, at + 3 + LATTICE) - 1, all(0));
     for (int y = 0, i = 0; y < SIDE; y++) {
         smooth_row(lattice, y, uneven);
         for (int x = 0; x < SIDE; x++, i++) {
             const vf paper = level + view->unevenness * uneven[x];
-            const vf lit = paper + left * larger(1 - paper, all(0)) * light[i] +
-                           grain * (number(&n, at + 3 + LATTICE + i) - 0.5f);
+            const vf grain = 2 * number(&n, at + 4 + LATTICE + i) - 1, cube = grain * grain * grain;
+            const vf lit = paper + left * larger(1 - paper, all(0)) * light[i] + noise * grain +
+                           specks * cube * cube * cube;
             image[i] = where(changed, 255 * smaller(larger(lit, all(0)), all(1)), image[i]);
         }
     }
