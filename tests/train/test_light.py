@@ -157,7 +157,7 @@ def test_half_of_the_images_get_each_patch_and_the_rest_stay_whole() -> None:
     covered = (relight(black(4000), Light(patches=1), generator=generator()) > 0).flatten(1)
     share = covered.float().mean(dim=1)
     assert abs((share > 0).float().mean().item() - 0.5) < 0.05
-    assert share.max() < 0.3
+    assert share.max() < 0.6
     twice = (relight(black(4000), Light(patches=2), generator=generator()) > 0).flatten(1)
     assert abs(twice.any(dim=1).float().mean().item() - 0.75) < 0.05
 

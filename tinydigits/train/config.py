@@ -84,9 +84,9 @@ class Light:
     """Largest height of specks, as a share of white: noise in half of the images that leaves most
     pixels unchanged."""
     patches: int = 0
-    """Number of rectangles of random grey; each covers part of the image with probability 1/2."""
+    """Number of bars and blocks of random grey; each covers part of the image with probability 1/2."""
     turned: float = 0.0
-    """Share of the rectangles that are turned, by any angle; the others stand upright."""
+    """Share of the bars and blocks that are turned, by any angle; the others stand upright."""
     share: float = 1.0
     """Share of the images to which all this applies; the rest stay unchanged."""
 

@@ -19,7 +19,7 @@ NONE = Light()
 REACH = 8  # pixels to either side that a blur mixes in
 # Random numbers of the filter: amounts (2), outline, and whether it is diagonal.
 FOCUS = 4
-PATCH = 7  # and per patch: centre (2), size (2), grey, whether it is present, and its turn
+PATCH = 7  # and per patch: centre (2), length, width, grey, whether it is present, and its turn
 
 
 def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> Tensor:
@@ -102,23 +102,19 @@ def _cover(light: Tensor, numbers: Tensor, share: float) -> Tensor:
 
     ``share`` of them are turned.
     """
-    height, width = (torch.arange(side, device=light.device) for side in light.shape[1:])
+    rows, columns = (torch.arange(side, device=light.device) for side in light.shape[1:])
     for patch in numbers.unbind(dim=1):
-        y, x, size_y, size_x, grey, there, turn = patch[:, :, None, None].unbind(dim=1)
-        down = height.unsqueeze(1) - y * (len(height) - 1)
-        right = width - x * (len(width) - 1)
+        y, x, length, width, grey, there, turn = patch[:, :, None, None].unbind(dim=1)
+        down = rows.unsqueeze(1) - y * (len(rows) - 1)
+        right = columns - x * (len(columns) - 1)
         angle = torch.where(turn < share, math.pi * turn / max(share, 1e-9), 0)
         along = angle.cos() * down - angle.sin() * right
         across = angle.sin() * down + angle.cos() * right
-        covered = (along.abs() <= _half(size_y)) & (across.abs() <= _half(size_x)) & (there < 0.5)
-        light = torch.where(covered, grey, light)
+        inside = along.abs() <= 0.5 + length * SIDE / 2
+        # Squared, so bars as thin as strokes are as common as blocks.
+        inside &= across.abs() <= 0.5 + width.square() * SIDE / 4
+        light = torch.where(inside & (there < 0.5), grey, light)
     return light
-
-
-def _half(size: Tensor) -> Tensor:
-    """Return half the length of a patch's side, in pixels, for a number from 0 to 1."""
-    # Squared, so bars as thin as strokes are as common as blocks.
-    return 0.5 + size.square() * SIDE / 4
 
 
 def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Tensor:

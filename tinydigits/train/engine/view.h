@@ -182,15 +182,13 @@ static void filter(const View *view, const Numbers *n, vf *light) {
     for (int i = 0; i < PIXELS; i++) light[i] /= lightest;
 }
 
-/* Half of a patch's length along one of its sides, squared so that bars as thin as strokes are as
-   common as blocks. */
-INLINE vf half_side(vf size) { return size * size * (SIDE / 4.0f) + 0.5f; }
-
 INLINE vi within(vf away, vf reach) { return (away <= reach) & (-away <= reach); }
 
 static void cover(const View *view, const Numbers *n, int first, vf *light) {
     const vf centre_y = number(n, first) * (SIDE - 1), centre_x = number(n, first + 1) * (SIDE - 1);
-    const vf half_y = half_side(number(n, first + 2)), half_x = half_side(number(n, first + 3));
+    const vf length = number(n, first + 2), width = number(n, first + 3);
+    const vf half_length = length * (SIDE / 2.0f) + 0.5f;
+    const vf half_width = width * width * (SIDE / 4.0f) + 0.5f; /* as thin as strokes, or a block */
     const vf grey = number(n, first + 4), turn = number(n, first + 6);
     const vi there = number(n, first + 5) < 0.5f;
     vf cosine, sine;
@@ -202,7 +200,8 @@ static void cover(const View *view, const Numbers *n, int first, vf *light) {
         const vf down = (float)y - centre_y;
         for (int x = 0; x < SIDE; x++) {
             const vf right = (float)x - centre_x;
-            const vi inside = there & within(cosine * down - sine * right, half_y) & within(sine * down + cosine * right, half_x);
+            const vi inside = there & within(cosine * down - sine * right, half_length) &
+                              within(sine * down + cosine * right, half_width);
             light[y * SIDE + x] = where(inside, grey, light[y * SIDE + x]);
         }
     }
