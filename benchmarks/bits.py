@@ -47,7 +47,7 @@ Headers = Callable[[Net, Dataset], dict[str, dict[str, Any]]]
 
 HEADERS = "headers.jsonl"
 IN_MEMORY = "0" * 64  # in place of the SHA-256 of a file with weights
-FLOAT = replace(RECIPES["best"], data="mnist")
+FLOAT = replace(RECIPES["best"], data=("mnist",))
 # Twice as many epochs, because weights with 15 values move in steps; not compared with fewer.
 ROUNDED = replace(FLOAT, epochs=60, weight_bits=4)
 

@@ -120,6 +120,11 @@ class Record:
         return statistics.mean(self.accuracies.values())
 
     @property
+    def trained_on(self) -> str:
+        """The sources of the training digits."""
+        return " + ".join(self.config.data)
+
+    @property
     def nearest_recipe(self) -> tuple[str, dict[str, Any]]:
         """The recipe that differs in the fewest options, and the record's values of those."""
         others = {
@@ -399,7 +404,7 @@ def _recipe(record: Record) -> str:
     words = "other options" if options else f"`{recipe}`"
     if record.tested_on != "mnist":
         return f"{words}, not MNIST"
-    return words if record.config.data == "mnist" else f"{words}, {record.config.data} digits"
+    return words if record.trained_on == "mnist" else f"{words}, {record.trained_on} digits"
 
 
 def _differences(found: Iterable[Record]) -> str:
@@ -411,8 +416,8 @@ def _differences(found: Iterable[Record]) -> str:
         line = f"- {record.name}: `{' '.join(flags)}`"
         if record.tested_on != "mnist":
             line += f", trained and tested on {record.tested_on} digits: not an MNIST result"
-        elif record.config.data != "mnist":
-            line += f", trained on {record.config.data} digits, tested on MNIST"
+        elif record.trained_on != "mnist":
+            line += f", trained on {record.trained_on} digits, tested on MNIST"
         elif not options:
             continue
         lines.append(f"{line}\n")
@@ -433,7 +438,7 @@ def _best_known(found: Iterable[Record]) -> dict[str, Record]:
     known: dict[str, Record] = {}
     for record in sorted(found, key=lambda record: (len(record.accuracies), record.name)):
         recipe, options = record.nearest_recipe
-        if not options and record.tested_on == record.config.data == "mnist":
+        if not options and record.tested_on == record.trained_on == "mnist":
             known[recipe] = record
     return known
 

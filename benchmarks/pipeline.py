@@ -41,7 +41,7 @@ from tinydigits.train.config import TrainConfig
 from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import fit, start
 
-CONFIG = TrainConfig(epochs=1, val=0, data="mnist", device="cpu")
+CONFIG = TrainConfig(epochs=1, val=0, data=("mnist",), device="cpu")
 
 
 class PillowDigits(Dataset[tuple[Tensor, int]]):

@@ -17,7 +17,7 @@ from PIL import Image
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from tinydigits.data.dataset import Dataset, Digits, load_dataset
+from tinydigits.data.dataset import Dataset, Digits, drawn_hands, load_dataset
 from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import exit_code
 from tinydigits.evaluate.metrics import Report, report
@@ -51,8 +51,10 @@ def main() -> None:
     )
     options = parser.parse_args()
 
-    recipe = replace(RECIPES[options.recipe], val=0, data="synthetic")
-    synthetic = load_dataset("synthetic", options.data_dir, hands=recipe.hands)
+    recipe = replace(RECIPES[options.recipe], val=0, data=("synthetic",))
+    synthetic = replace(
+        load_dataset("synthetic", options.data_dir), hands=drawn_hands(recipe.hands)
+    )
     mnist = load_dataset("mnist", options.data_dir).test
     if options.out:
         _picture(options.out, synthetic.train)

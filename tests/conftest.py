@@ -60,7 +60,7 @@ def drawn() -> Dataset:
 @pytest.fixture
 def small() -> TrainConfig:
     """Options for three short epochs on the drawn digits."""
-    return TrainConfig(epochs=3, batch_size=64, val=100, data="synthetic")
+    return TrainConfig(epochs=3, batch_size=64, val=100, data=("synthetic",))
 
 
 @pytest.fixture

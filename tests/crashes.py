@@ -43,7 +43,7 @@ from tinydigits.train.hardware import Compute
 from tinydigits.workers import Pool
 
 CPU = Compute(torch.device("cpu"), torch.float32)
-CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data="synthetic", device="cpu")
+CONFIG = TrainConfig(epochs=4, batch_size=64, val=100, data=("synthetic",), device="cpu")
 SEEDS = range(6)
 # Lines of a training at which it is killed, and how many epochs it has saved by then.
 LINES = {"net: ": 0, "epoch  1": 2, "test: ": 4}
@@ -65,14 +65,14 @@ def pool() -> Iterator[Pool]:
 
 def study_seeds(out: Path) -> None:
     """Run a study, or the missing part of it."""
-    with mock.patch.object(seed, "load_dataset", return_value=DIGITS):
-        one = TrainConfig(epochs=1, batch_size=64, val=100, data="synthetic", device="cpu")
+    with mock.patch.object(seed, "load_digits", return_value=DIGITS):
+        one = TrainConfig(epochs=1, batch_size=64, val=100, data=("synthetic",), device="cpu")
         study(one, SEEDS, pool(), data_dir=Path(), out=out, damage=False)
 
 
 def export(out: Path) -> None:
     """Export two nets to one name in turn: at most kills the file exists."""
-    with mock.patch.object(command, "load_dataset", return_value=DIGITS):
+    with mock.patch.object(command, "load_digits", return_value=DIGITS):
         for model in 4 * ["best", "people"]:
             command.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
 

@@ -684,7 +684,7 @@ def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> No
 @pytest.mark.parametrize(("date", "recipe"), RECORDED)
 def test_each_record_is_of_its_recipe_and_consistent(date: str, recipe: str) -> None:
     study = STUDIES[date][recipe]
-    settled = {"seed": 0, "data": "mnist", "device": "cpu", "precision": "bf16"}
+    settled = {"seed": 0, "data": ["mnist"], "device": "cpu", "precision": "bf16"}
     settled["engine"] = {NOW: "c", BEFORE: "torch"}[date]
     current: dict[str, TrainConfig] = dict(RECIPES.items())
     options = current.get(recipe, STUDIES[NOW][RETIRED].config)

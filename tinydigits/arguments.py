@@ -29,7 +29,7 @@ def parse(commands: Any, arguments: list[str]) -> Runnable:
         InputError: the arguments name no subcommand, or an option is unknown or invalid.
         SystemExit: the arguments include ``--help``; the help has been printed.
     """
-    arguments = _with_recipe(arguments)
+    arguments = _with_all_data(_with_recipe(arguments))
     wanted, names = _named(commands, arguments)
     complaint = io.StringIO()
     try:
@@ -79,6 +79,25 @@ def _with_recipe(arguments: list[str]) -> list[str]:
         if flag == "--recipe" and name in RECIPES:
             return [*command, *options_of(name), *rest]
     return arguments
+
+
+def _with_all_data(arguments: list[str]) -> list[str]:
+    """Join all values of ``--data`` behind the first: those of a recipe add to those given."""
+    if arguments[:1] not in (["train"], ["study"]):
+        return arguments
+    rest, values = list[str](), list[str]()
+    is_value = False
+    for argument in arguments:
+        flag, equals, value = argument.partition("=")
+        if flag == "--data":
+            is_value = not equals
+            values += [value] if equals else []
+        elif is_value and not argument.startswith("-"):
+            values.append(argument)
+        else:
+            is_value = False
+            rest.append(argument)
+    return [*rest, "--data", *values] if values or is_value else rest
 
 
 def _one_line(box: str) -> str:

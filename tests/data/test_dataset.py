@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from tinydigits.data import mnist, synthetic
-from tinydigits.data.dataset import load_dataset
+from tinydigits.data.dataset import drawn_hands, load_dataset
 from tinydigits.errors import InputError
 
 
@@ -48,12 +48,12 @@ def test_synthetic_needs_no_folder_and_its_parts_differ() -> None:
     assert torch.equal(data.train.labels, torch.from_numpy(labels))
 
 
-def test_hands_are_drawn_beside_any_source(mnist_folder: Path) -> None:
-    data = load_dataset("mnist", mnist_folder, hands=70)
-    assert (len(data.train), len(data.hands)) == (60_000, 70)
-    assert torch.equal(data.hands.images, load_dataset("synthetic", Path(), hands=70).hands.images)
-    assert not torch.equal(data.hands.images[:30], load_dataset("synthetic", Path()).train.images)
-    assert len(load_dataset("synthetic", Path()).hands) == 0
+def test_hands_differ_from_synthetic_training_digits() -> None:
+    drawn = drawn_hands(70)
+    assert len(drawn) == 70
+    assert torch.equal(drawn.images, drawn_hands(70).images)
+    assert not torch.equal(drawn.images[:30], load_dataset("synthetic", Path()).train.images[:30])
+    assert len(drawn_hands(0)) == 0
 
 
 def test_hands_are_drawn_from_given_strokes(tmp_path: Path) -> None:
@@ -64,11 +64,11 @@ def test_hands_are_drawn_from_given_strokes(tmp_path: Path) -> None:
         lines.append(".PEN_DOWN\n0 0\n50 0\n100 0\n.PEN_UP")
     strokes = tmp_path / "lines.tra"
     strokes.write_text("\n".join(lines))
-    hands = load_dataset("synthetic", Path(), hands=200, strokes=str(strokes)).hands
+    hands = drawn_hands(200, str(strokes))
     height, width = (hands.images.amax(axis).gt(0).sum(1) for axis in (2, 1))
     assert torch.equal(height > width, hands.labels == 1)
 
 
 def test_strokes_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
-        load_dataset("synthetic", Path(), hands=1, strokes=str(tmp_path / "none.dat"))
+        drawn_hands(1, str(tmp_path / "none.dat"))

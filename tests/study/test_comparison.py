@@ -16,7 +16,7 @@ from tinydigits.study import ledger
 from tinydigits.study.ledger import Run
 from tinydigits.train.config import Augmentation, TrainConfig
 
-CONFIG = TrainConfig(data="mnist", device="cpu", precision="fp32")
+CONFIG = TrainConfig(data=("mnist",), device="cpu", precision="fp32")
 A = {0: 99.46, 1: 99.40, 2: 99.51, 3: 99.38, 4: 99.47, 5: 99.50}
 B = {5: 99.54, 4: 99.50, 3: 99.49, 2: 99.49, 1: 99.47, 7: 99.99}
 SHARED = [1, 2, 3, 4, 5]
@@ -131,7 +131,7 @@ def test_equal_differences_have_no_spread_to_test_against(
 
 
 def test_synthetic_figures_say_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    synthetic = replace(CONFIG, data="synthetic")
+    synthetic = replace(CONFIG, data=("synthetic",))
     folder = kept(tmp_path / "a", A, synthetic, SYNTHETIC_WARNING)
     assert main(["compare", folder, folder]) == 0
     assert capsys.readouterr().err == f"warning: {SYNTHETIC_WARNING}\n"
@@ -162,7 +162,7 @@ def test_what_cannot_be_compared_gets_one_line(
     kept(Path("a"), A)
     kept(Path("alone"), {4: 99.4, 9: 99.4})
     kept(Path("none"), {})
-    kept(Path("drawn"), A, replace(CONFIG, data="synthetic"))
+    kept(Path("drawn"), A, replace(CONFIG, data=("synthetic",)))
     kept(Path("damaged"), {})
     Path("damaged/runs.jsonl").write_text("oops\n")
     Path("text").write_text("no folder")

@@ -13,7 +13,7 @@ from tinydigits.study import ledger
 from tinydigits.study.ledger import Run
 from tinydigits.train.config import Augmentation, TrainConfig
 
-CONFIG = TrainConfig(data="mnist", device="cpu", precision="fp32")
+CONFIG = TrainConfig(data=("mnist",), device="cpu", precision="fp32")
 RUN = Run(3, 98.0, 2, [1, 7], 1.5)
 
 

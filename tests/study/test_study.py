@@ -34,7 +34,7 @@ from tinydigits.workers import Pool
 
 OPTIONS = ["--epochs", "1", "--batch-size", "64", "--val", "100"]
 SYNTHETIC = ["--data", "synthetic", *OPTIONS]
-CONFIG = TrainConfig(data="synthetic", epochs=1, batch_size=64, val=100)
+CONFIG = TrainConfig(data=("synthetic",), epochs=1, batch_size=64, val=100)
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def no_pool() -> Iterator[Pool]:
 
 @pytest.fixture(autouse=True)
 def _few_digits(drawn: Dataset, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(seed, "load_dataset", lambda *_, **__: drawn)
+    monkeypatch.setattr(seed, "load_digits", lambda *_, **__: drawn)
     for kept in (seed.dataset_of, seed._damaged_test):
         kept.cache_clear()
     yield
@@ -161,7 +161,7 @@ def test_a_single_seed_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.usefixtures("quick")
 def test_options_and_machine_are_described(tmp_path: Path) -> None:
-    run_study(tmp_path / "study", [0, 1], threads(3), config=replace(CONFIG, data="auto"))
+    run_study(tmp_path / "study", [0, 1], threads(3), config=replace(CONFIG, data=("auto",)))
     options = json.loads((tmp_path / "study" / "config.json").read_text())
     assert (options["dataset"], options["data"]) == ("synthetic", "synthetic")
     assert "not MNIST" in options["warning"]
@@ -219,11 +219,11 @@ def test_a_finished_study_is_summed_up_again(
 def test_digits_are_not_mixed(
     tmp_path: Path, drawn: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run_study(tmp_path, [0], config=replace(CONFIG, data="auto"))
+    run_study(tmp_path, [0], config=replace(CONFIG, data=("auto",)))
     seed.dataset_of.cache_clear()
-    monkeypatch.setattr(seed, "load_dataset", lambda *_, **__: replace(drawn, name="mnist"))
+    monkeypatch.setattr(seed, "load_digits", lambda *_, **__: replace(drawn, name="mnist"))
     with pytest.raises(InputError, match="a study with --data synthetic, not --data mnist"):
-        run_study(tmp_path, [0, 1], config=replace(CONFIG, data="auto"))
+        run_study(tmp_path, [0, 1], config=replace(CONFIG, data=("auto",)))
     assert seeds_in(tmp_path) == [0]
 
 
@@ -404,8 +404,8 @@ def test_processes_give_what_threads_give_on_mnist(
     seed.dataset_of.cache_clear()
     digits = Dataset("mnist", train[:600], test[:200], origin="")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seed, "load_dataset", lambda *_, **__: digits)
-        run_study(tmp_path / "threads", [0, 1], config=replace(CONFIG, data="mnist"))
+        patch.setattr(seed, "load_digits", lambda *_, **__: digits)
+        run_study(tmp_path / "threads", [0, 1], config=replace(CONFIG, data=("mnist",)))
     assert answers(out) == answers(tmp_path / "threads")
 
 

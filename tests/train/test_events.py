@@ -87,7 +87,7 @@ def test_a_missing_extra_is_told_before_anything_is_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    monkeypatch.setattr("tinydigits.train.run.load_dataset", lambda *_, **__: drawn)
+    monkeypatch.setattr("tinydigits.train.run.load_digits", lambda *_, **__: drawn)
     monkeypatch.chdir(tmp_path)
     arguments = ["train", "--data", "synthetic", "--val", "0", "--log-dir", "logs"]
     assert main(arguments) == 2

@@ -46,7 +46,7 @@ def test_a_recipe_trains_every_seed_with_its_final_net(recipe: Recipe) -> None:
     config = RECIPES[recipe]
     assert (config.seed, config.data, config.device, config.precision) == (
         0,
-        "auto",
+        (),
         "auto",
         "auto",
     )

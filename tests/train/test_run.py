@@ -39,7 +39,7 @@ REPORT_KEYS = {
 def finished(drawn: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of three epochs."""
     out = tmp_path_factory.mktemp("finished")
-    config = TrainConfig(epochs=3, batch_size=64, val=100, data="synthetic")
+    config = TrainConfig(epochs=3, batch_size=64, val=100, data=("synthetic",))
     train_on(drawn, config, Compute(torch.device("cpu"), torch.float32), out=out, resume=False)
     return out
 
@@ -157,7 +157,7 @@ def test_options_that_do_not_fit_the_digits_are_refused_before_anything_is_writt
 @pytest.fixture
 def few(drawn: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     """600 digits instead of 60,000."""
-    monkeypatch.setattr(run, "load_dataset", lambda *_, **__: drawn)
+    monkeypatch.setattr(run, "load_digits", lambda *_, **__: drawn)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_a_run_killed_after_its_last_state_was_saved_lacks_no_metrics(
         if state.epoch == 2:
             raise KeyboardInterrupt
 
-    config = TrainConfig(epochs=2, batch_size=64, val=100, data="synthetic")
+    config = TrainConfig(epochs=2, batch_size=64, val=100, data=("synthetic",))
     cpu = Compute(torch.device("cpu"), torch.float32)
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "save_last", save_and_die)

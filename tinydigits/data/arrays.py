@@ -26,6 +26,7 @@ PAIRS = (
     ("x", "y"),
     ("arr_0", "arr_1"),
 )
+TRAINING_PAIRS = (("x_train", "y_train"), ("train_images", "train_labels"))
 # On a damaged header, NumPy and zipfile raise whatever their parsers raise.
 DAMAGED = (
     ValueError,
@@ -94,6 +95,24 @@ def read_pair(path: Path) -> tuple[Stored, Stored]:
             )
         images, labels = (_stored(arrays, names[name], path) for name in found[0])
         return images, labels
+
+
+def read_parts(path: Path) -> tuple[tuple[Stored, Stored], tuple[Stored, Stored] | None]:
+    """Return images and labels to train on and to test with in an ``.npz`` file.
+
+    If the file names none to train on, its only pair is that, and there are none to test with.
+
+    Raises:
+        InputError: as for ``read_pair``.
+    """
+    with _opened(path) as arrays:
+        names = {name.lower(): name for name in arrays}
+        given = [pair for pair in TRAINING_PAIRS if {*pair} <= names.keys()]
+        if not given:
+            return read_pair(path), None
+        images, labels = (_stored(arrays, names[name], path) for name in given[0])
+    has_test = any({*pair} <= names.keys() for pair in PAIRS)
+    return (images, labels), read_pair(path) if has_test else None
 
 
 def _alternatives() -> str:

@@ -1,8 +1,7 @@
 """Digits in memory: MNIST or synthetic digits, and digits drawn from people's strokes."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
@@ -42,19 +41,23 @@ class Digits:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training and test digits from one source, and hands: drawn digits to train on as well."""
+    """Training and test digits, and hands: drawn digits to train on as well."""
 
-    name: Literal["mnist", "synthetic"]
+    name: str
+    """``mnist``, ``synthetic``, a set of one's own, or several of them."""
     train: Digits
     test: Digits
     origin: str
     """Human-readable origin: MNIST's folder, or the reason for using synthetic digits."""
     hands: Digits = field(default_factory=lambda: digits(*synthetic.draw(0, seed=0)))
-
-    @property
-    def warning(self) -> str | None:
-        """The warning to show with every result on these digits; None for MNIST."""
-        return SYNTHETIC_WARNING if self.name == "synthetic" else None
+    warning: str | None = None
+    """The warning to show with every result on these digits; None for MNIST."""
+    times: Tensor | None = None
+    """How often an epoch uses each training digit, int64 (N,); None: once."""
+    tests: tuple[tuple[str, int], ...] = ()
+    """Names of the sources of the test digits, in their order, and how many they have."""
+    is_own: bool = False
+    """Whether some digits are one's own: there may be few."""
 
 
 def load_dataset(
@@ -62,32 +65,16 @@ def load_dataset(
     directory: Path,
     *,
     synthetic_counts: tuple[int, int] = SYNTHETIC_COUNTS,
-    hands: int = 0,
-    strokes: str = MODEL,
 ) -> Dataset:
     """Return verified MNIST digits from ``directory``, or synthetic digits.
 
     Missing MNIST files are downloaded. ``auto`` falls back to synthetic digits if that fails.
-    ``synthetic_counts`` is the number of synthetic training and test digits, ``hands`` that of
-    drawn digits to add, and ``strokes`` what these are drawn from, as in ``TrainConfig``.
+    ``synthetic_counts`` is the number of synthetic training and test digits.
 
     Raises:
-        InputError: an MNIST file is damaged (for ``mnist`` and ``auto``), MNIST is unavailable
-            (for ``mnist`` only), or ``strokes`` cannot be used.
+        InputError: an MNIST file is damaged (for ``mnist`` and ``auto``), or MNIST is unavailable
+            (for ``mnist`` only).
     """
-    drawn = _hands(hands, strokes)
-    return replace(_from_source(source, directory, synthetic_counts), hands=drawn)
-
-
-def _hands(count: int, strokes: str) -> Digits:
-    """Return digits drawn from the model of shapes, or from a UNIPEN file or a folder of them."""
-    if strokes == MODEL:
-        return digits(*synthetic.draw(count, seed=HANDS_SEED))
-    written = unipen.read_strokes(Path(strokes))
-    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=sampler(written)))
-
-
-def _from_source(source: Source, directory: Path, synthetic_counts: tuple[int, int]) -> Dataset:
     if source == "synthetic":
         return _synthetic("requested", *synthetic_counts)
     try:
@@ -96,6 +83,18 @@ def _from_source(source: Source, directory: Path, synthetic_counts: tuple[int, i
         if source == "mnist":
             raise InputError(f"{error}, or use --data synthetic") from error
         return _synthetic(str(error), *synthetic_counts)
+
+
+def drawn_hands(count: int, strokes: str = MODEL) -> Digits:
+    """Return digits drawn from the model of shapes, or from a UNIPEN file or a folder of them.
+
+    Raises:
+        InputError: ``strokes`` cannot be used.
+    """
+    if strokes == MODEL:
+        return digits(*synthetic.draw(count, seed=HANDS_SEED))
+    written = unipen.read_strokes(Path(strokes))
+    return digits(*synthetic.draw(count, seed=HANDS_SEED, paths=sampler(written)))
 
 
 def mnist_part(part: mnist.Part, directory: Path) -> Digits:
@@ -118,7 +117,7 @@ def _mnist(directory: Path) -> Dataset:
 def _synthetic(reason: str, train_count: int, test_count: int) -> Dataset:
     train = digits(*synthetic.draw(train_count, seed=TRAIN_SEED))
     test = digits(*synthetic.draw(test_count, seed=TEST_SEED))
-    return Dataset("synthetic", train, test, origin=reason)
+    return Dataset("synthetic", train, test, origin=reason, warning=SYNTHETIC_WARNING)
 
 
 def digits(images: mnist.Bytes, labels: mnist.Bytes) -> Digits:

@@ -4,13 +4,62 @@ Nothing here needs PyTorch, so ``--help`` appears at once.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from tinydigits.errors import InputError
 
 Source = Literal["auto", "mnist", "synthetic"]
+NAMED: tuple[Source, ...] = ("auto", "mnist", "synthetic")
 MODEL = "model"  # the value of --strokes that stands for the package's model of shapes
 
+EXACT = 1e-6  # by how much shares may miss 1
+
 SYNTHETIC_WARNING = "SYNTHETIC digits, drawn by a program: these are not MNIST results"
+
+
+class Wanted(NamedTuple):
+    """A source of digits, and its share of the digits to train on, if one is wanted."""
+
+    name: str
+    """One of ``NAMED``, or a path."""
+    share: float | None
+
+
+def parse_sources(values: Sequence[str]) -> list[Wanted]:
+    """Return the sources that values of ``--data`` such as ``mnist`` or ``mine=0.25`` name.
+
+    Raises:
+        InputError: a share is not between 0 and 1, a source is named twice, or the shares leave
+            nothing for the sources without one, or something although all have one.
+    """
+    wanted = [_source(value) for value in values or NAMED[:1]]
+    if twice := {each.name for each in wanted if sum(each.name == one.name for one in wanted) > 1}:
+        raise InputError(f"--data {min(twice)} is given twice: give each source once")
+    shares = [each.share for each in wanted if each.share is not None]
+    total, are_all = sum(shares), len(shares) == len(wanted)
+    if are_all and abs(total - 1) > EXACT:
+        raise InputError(
+            f"--data {' --data '.join(values)}: the shares add up to {total:g}; add your own "
+            "digits without a share, such as --data my-digits, or let the shares add up to 1"
+        )
+    if not are_all and total >= 1:
+        raise InputError(f"the shares of --data add up to {total:g}: expected less than 1")
+    return wanted
+
+
+def _source(value: str) -> Wanted:
+    name, _, share = value.rpartition("=")
+    if not name or Path(value).exists():
+        return Wanted(value, None)
+    try:
+        number = float(share)
+    except ValueError:
+        return Wanted(value, None)
+    if not 0 < number <= 1:
+        raise InputError(f"--data {value}: the share is {share}, but must be above 0, at most 1")
+    return Wanted(name, number)
 
 
 def mnist_folder() -> Path:

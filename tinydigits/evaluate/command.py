@@ -9,13 +9,12 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
-from tinydigits.data.dataset import Digits, digits, mnist_part
+from tinydigits.data.dataset import Digits, mnist_part
 from tinydigits.data.mnist import DISPUTED_TEST_LABELS
 from tinydigits.errors import InputError, warn
-from tinydigits.evaluate import mnist_c, numbers, pairs
+from tinydigits.evaluate import mnist_c, numbers
 from tinydigits.evaluate.assessment import (
     SAMPLE,
     SUSPICIOUS,
@@ -36,8 +35,8 @@ from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.shipped import DEFAULT, ONNX
 from tinydigits.net.trained import load
 from tinydigits.reading import pictures
-from tinydigits.reading.command import inputs_of
 from tinydigits.reading.read_command import png, watched
+from tinydigits.sets import folders, pairs
 
 CSV = ".csv"
 
@@ -130,23 +129,15 @@ def _advice(missing: tuple[Change, ...], given: tuple[Change, ...]) -> str | Non
 
 
 def _folder_task(folder: Path) -> Task:
-    labels = {
-        str(path): label
-        for label in range(CLASSES)
-        for path in pictures.in_folder(folder / str(label))
-    }
-    read = list(inputs_of(list(labels)))
-    if not read:
+    labels = folders.labels_of(folder)
+    found = folders.of_files(labels)
+    if not len(found):
         raise InputError(
             f"no digits in {folder}: expected pictures in sub-folders named 0 to 9, such as "
             f"{folder / '7'}, or {' and '.join(mnist_c.FILES)} in a sub-folder for each kind of "
             "damage"
         )
-    found = digits(
-        np.stack([pixels for _, pixels in read]),
-        np.array([labels[file] for file, _ in read], np.uint8),
-    )
-    return Task(folder.name, found, left_out=len(labels) - len(read))
+    return Task(folder.name, found, left_out=len(labels) - len(found))
 
 
 def _figures(assessed: Assessment) -> dict[str, Any]:

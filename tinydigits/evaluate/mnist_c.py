@@ -9,8 +9,8 @@ from typing import Any
 
 from tinydigits.data.dataset import Digits
 from tinydigits.errors import InputError
-from tinydigits.evaluate import pairs
 from tinydigits.evaluate.metrics import Tally
+from tinydigits.sets import pairs
 
 FILES = ("test_images.npy", "test_labels.npy")
 UNDAMAGED = "identity"  # MNIST-C's name for the set without damage

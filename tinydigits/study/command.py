@@ -96,7 +96,7 @@ def settled(config: TrainConfig, dataset: Dataset, compute: hardware.Compute) ->
     """
     settled = {
         "seed": 0,
-        "data": dataset.name,
+        "data": (dataset.name,) if config.data in ((), ("auto",)) else config.data,
         "device": compute.device.type,
         "precision": compute.precision,
         "engine": compute.engine_name,

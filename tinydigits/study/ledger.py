@@ -97,7 +97,7 @@ def begin(
         InputError: the folder cannot be written.
     """
     options = {name: value for name, value in config.to_dict().items() if name != "seed"}
-    described = {"dataset": config.data, "warning": warning, **options}
+    described = {"dataset": " + ".join(config.data), "warning": warning, **options}
     for name, content in ((ENVIRONMENT, environment), (CONFIG, described)):
         if not _content(folder / name):
             write_json(folder / name, content)

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import torch
 
-from tinydigits.data.dataset import Dataset, Digits, load_dataset
-from tinydigits.data.sources import Source
+from tinydigits.data.dataset import Dataset, Digits
 from tinydigits.evaluate.assessment import accuracies, damaged
 from tinydigits.evaluate.metrics import report
 from tinydigits.net.inference import infer
@@ -16,6 +15,7 @@ from tinydigits.net.model import Net
 from tinydigits.study.ledger import Run
 from tinydigits.train.batches import split
 from tinydigits.train.config import TrainConfig
+from tinydigits.train.digits import load_digits
 from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import fit, start
 
@@ -70,18 +70,18 @@ def run_of(seed: int, net: Net, seconds: float, test: Digits) -> Run:
 
 
 @lru_cache(maxsize=1)
-def dataset_of(source: Source, data_dir: Path, hands: int, strokes: str) -> Dataset:
-    """Return a source's digits and hands, loaded once per process.
+def dataset_of(data: tuple[str, ...], data_dir: Path, hands: int, strokes: str) -> Dataset:
+    """Return a run's digits and hands, loaded once per process.
 
     Raises:
         InputError: they are damaged, or are missing and cannot be downloaded.
     """
-    return load_dataset(source, data_dir, hands=hands, strokes=strokes)
+    return load_digits(data, data_dir, hands=hands, strokes=strokes)
 
 
 @lru_cache(maxsize=1)
 def _damaged_test(
-    source: Source, data_dir: Path, hands: int, strokes: str
+    data: tuple[str, ...], data_dir: Path, hands: int, strokes: str
 ) -> list[tuple[str, Digits]]:
     """Return the test digits under each kind of damage, computed once per process."""
-    return list(damaged(dataset_of(source, data_dir, hands, strokes).test))
+    return list(damaged(dataset_of(data, data_dir, hands, strokes).test))

@@ -23,17 +23,22 @@ class Split:
 def split(dataset: Dataset, config: TrainConfig) -> Split:
     """Return the training digits, hands included, and ``config.val`` validation digits held out.
 
+    Of one's own digits, which may be few, at most a sixth is held out.
+
     Raises:
         InputError: no digit is left to train on, or fewer than a batch.
     """
     found = len(dataset.train)
-    if config.val >= found:
+    count = min(config.val, found // 6) if dataset.is_own else config.val
+    if count >= found:
         raise InputError(
             f"--val {config.val} leaves no digit to train on: expected fewer than {found}"
         )
-    check_batch_size(config, found - config.val + len(dataset.hands))
-    train, validation = hold_out(dataset.train, config.val)
-    return Split(train + dataset.hands, validation)
+    kept, held_out = _divided(found, count)
+    if dataset.times is not None:
+        kept = kept.repeat_interleave(dataset.times[kept])
+    check_batch_size(config, len(kept) + len(dataset.hands))
+    return Split(dataset.train[kept] + dataset.hands, dataset.train[held_out])
 
 
 def check_batch_size(config: TrainConfig, digits: int) -> None:
@@ -55,14 +60,20 @@ def order(n: int, *, seed: int, epoch: int) -> Tensor:
 
 
 def hold_out(digits: Digits, count: int) -> tuple[Digits, Digits]:
-    """Return the training digits and ``count`` validation digits.
+    """Return the training digits and ``count`` validation digits."""
+    kept, held_out = _divided(len(digits), count)
+    return digits[kept], digits[held_out]
 
-    The split is the same for every seed, so all runs are validated on the same digits.
+
+def _divided(digits: int, count: int) -> tuple[Tensor, Tensor]:
+    """Return the indices of training digits and of ``count`` validation digits.
+
+    They are the same for every seed, so all runs are validated on the same digits.
     """
     generator = torch.Generator().manual_seed(derive(0, "validation"))
-    shuffled = torch.randperm(len(digits), generator=generator)
+    shuffled = torch.randperm(digits, generator=generator)
     # Sorted, so the digits keep their order and --val 0 returns the set unchanged.
-    return digits[shuffled[count:].sort().values], digits[shuffled[:count].sort().values]
+    return shuffled[count:].sort().values, shuffled[:count].sort().values
 
 
 def steps(config: TrainConfig, digits: int, epochs: Iterable[int]) -> int:

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from tinydigits.data.sources import MODEL, Source
+from tinydigits.data.sources import MODEL, parse_sources
 from tinydigits.errors import InputError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -84,7 +84,8 @@ class Light:
     """Largest height of specks, as a share of white: noise in half of the images that leaves most
     pixels unchanged."""
     patches: int = 0
-    """Number of bars and blocks of random grey; each covers part of the image with probability 1/2."""
+    """Number of bars and blocks of random grey; each covers part of an image with probability 1/2.
+    """
     turned: float = 0.0
     """Share of the bars and blocks that are turned, by any angle; the others stand upright."""
     share: float = 1.0
@@ -132,8 +133,12 @@ class TrainConfig:
     """Bits of a convolution's weights; with 4, training rounds them, for export c --int4."""
     val: int = 5_000
     """Training digits held out to choose the best epoch; 0 trains on all digits."""
-    data: Source = "auto"
-    """Digits to use; auto falls back to synthetic digits if MNIST cannot be found or downloaded."""
+    data: tuple[str, ...] = ()
+    """Digits to use: mnist, synthetic, or a path of your own; repeat the option to put several
+    together, and add =0.25 to let a quarter of the training digits come from one. By default
+    MNIST's, or synthetic digits if they cannot be found or downloaded."""
+    start: str = ""
+    """Net to train further: a built-in net's name or a file; by default weights are random."""
     hands: int = 0
     """Digits drawn as people everywhere write them, to train on as well."""
     strokes: str = MODEL
@@ -180,6 +185,7 @@ class TrainConfig:
             self.weight_bits in get_args(WeightBits), "weight-bits", self.weight_bits, "4 or 32"
         )
         _require(self.val >= 0, "val", self.val, "at least 0")
+        parse_sources(self.data)  # raises what is wrong with it
         _require(self.hands >= 0, "hands", self.hands, "at least 0")
         _require(
             self.strokes == MODEL or self.hands > 0,
@@ -212,8 +218,11 @@ class TrainConfig:
             _refuse_unknown(group, options)
             values[name] = group(**options)
         _refuse_unknown(cls, values)
-        if "shares" in values:
-            values["shares"] = tuple(values["shares"])  # JSON has no tuples
+        if isinstance(values.get("data"), str):
+            values["data"] = [values["data"]]  # of runs before there could be several
+        for name in ("data", "shares"):
+            if name in values:
+                values[name] = tuple(values[name])  # JSON has no tuples
         return cls(**values)
 
 

@@ -86,7 +86,7 @@ def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:
 
 def _blurred(light: Tensor, down: int, right: int) -> Tensor:
     """Blur images with a binomial kernel of 17 pixels, each ``down`` and ``right`` of the last."""
-    height, width = light.shape[1:]
+    width = light.shape[2]
     wide = width + 2 * REACH
     # In a padded image without its rows, neighbours in any direction are equally far apart.
     step = down * wide + right

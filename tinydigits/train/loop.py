@@ -20,6 +20,7 @@ from tinydigits.errors import InputError
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.net.inference import infer
 from tinydigits.net.model import Net
+from tinydigits.net.trained import load
 from tinydigits.seeds import derive
 from tinydigits.train.augment import NONE as STILL
 from tinydigits.train.batches import Split, count, order, steps
@@ -91,14 +92,17 @@ def start(
     The learning rate's last cycle goes from the last of ``cycles`` to the last epoch.
 
     Raises:
-        InputError: a batch has fewer digits than there are processes.
+        InputError: a batch has fewer digits than there are processes, or the net to start from
+            cannot be used.
     """
     _refuse_empty_shares(config, digits, world)
     keep_freed_memory()
     with torch.random.fork_rng(devices_with_streams(compute)):
         torch.manual_seed(derive(config.seed, "weights"))
         net = Net(config.dropout)
-    if config.first_filters == "cosine":
+    if config.start:
+        net.load_state_dict(load(config.start).state_dict())
+    elif config.first_filters == "cosine":
         _start_with_cosines(net)
     # PyTorch's annotations lack the argument.
     net.to(compute.device, memory_format=compute.memory_format)  # type: ignore[call-overload]

@@ -6,23 +6,25 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
-from tinydigits.data.dataset import Dataset, load_dataset
+from tinydigits.data.dataset import Dataset
 from tinydigits.errors import InputError, extra, warn
 from tinydigits.evaluate.metrics import Report, report
 from tinydigits.files import scratch, sole_writer, write_atomically, write_json
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
-from tinydigits.net.model import parameter_count
+from tinydigits.net.model import Net, parameter_count
 from tinydigits.train import checkpoint, distributed, hardware
 from tinydigits.train.batches import Split, split
 from tinydigits.train.checkpoint import FINAL, LAST, METRICS, Origin
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.curves import curves
+from tinydigits.train.digits import load_digits
 from tinydigits.train.distributed import ALONE, World
 from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import EpochResult, State, fit, start
@@ -54,6 +56,23 @@ def train(
             print(f"wrote {path}")
 
 
+class _Tested(NamedTuple):
+    """A net's figures on the test digits: on all, and on each source's if there are several."""
+
+    all: Report
+    by_source: dict[str, Report]
+
+    @classmethod
+    def of(cls, net: Net, dataset: Dataset) -> "_Tested":
+        logits, labels = infer(net, dataset.test.images), dataset.test.labels
+        ends = list(accumulate((count for _, count in dataset.tests), initial=0))
+        parts = zip(dataset.tests, pairwise(ends), strict=True)
+        return cls(
+            all=report(logits, labels),
+            by_source={name: report(logits[a:b], labels[a:b]) for (name, _), (a, b) in parts},
+        )
+
+
 def try_out(config: TrainConfig, *, data_dir: Path, out: Path, log_dir: Path | None = None) -> None:
     """Run every step of ``train`` with a single batch and keep nothing.
 
@@ -79,7 +98,7 @@ def _prepared(
 ) -> tuple[hardware.Compute, Dataset]:
     compute = choose(config, world)
     dataset = world.one_after_the_first(
-        lambda: load_dataset(config.data, data_dir, hands=config.hands, strokes=config.strokes)
+        lambda: load_digits(config.data, data_dir, hands=config.hands, strokes=config.strokes)
     )
     return compute, dataset
 
@@ -96,6 +115,8 @@ def _one_batch(dataset: Dataset, config: TrainConfig) -> tuple[Dataset, TrainCon
         train=dataset.train[: size + held_out],
         test=dataset.test[:size],
         hands=dataset.hands[:0],
+        times=None,
+        tests=(),
     )
     return few, replace(config, epochs=1, val=held_out, still_epochs=0)
 
@@ -131,10 +152,10 @@ def train_on(
         checkpoint.save_model(model, state, origin)
         # Test the file, not the net in memory: users load the file.
         net = load_net(model)
-        tested = report(infer(net, dataset.test.images), dataset.test.labels)
+        tested = _Tested.of(net, dataset)
         _finish(out, state, origin, tested, world)
     warn(origin.warning)
-    return tested
+    return tested.all
 
 
 def _begin(
@@ -290,23 +311,33 @@ def _line(result: EpochResult, best: bool) -> str:
     return "  ".join(columns) + ("  best" if best else "")
 
 
-def _finish(out: Path, state: State, origin: Origin, tested: Report, world: World) -> None:
+def _finish(out: Path, state: State, origin: Origin, tested: _Tested, world: World) -> None:
     write_atomically(out / FINAL / "curves.png", curves(state.history, origin.warning))
     write_json(out / FINAL / "report.json", _report(state, origin, tested, world))
     seconds = [result.seconds for result in state.history]
-    print(f"test: {tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)")
+    for name, each in tested.by_source.items():
+        print(f"test on {name}: {_wrong(each)}")
+    print(f"test: {_wrong(tested.all)}")
     print(f"time: {sum(seconds):.1f} s of training, {sum(seconds) / len(seconds):.1f} s an epoch")
 
 
-def _report(state: State, origin: Origin, tested: Report, world: World) -> dict[str, Any]:
+def _wrong(tested: Report) -> str:
+    return f"{tested.wrong:,} of {tested.total:,} wrong ({tested.accuracy:.2f} %)"
+
+
+def _report(state: State, origin: Origin, tested: _Tested, world: World) -> dict[str, Any]:
     seconds = [result.seconds for result in state.history]
     return {
         "dataset": origin.dataset,
         "warning": origin.warning,
-        "test_accuracy": round(tested.accuracy, 4),
-        "test_wrong": tested.wrong,
-        "test_total": tested.total,
-        "wrong_indices": tested.wrong_indices,
+        "test_accuracy": round(tested.all.accuracy, 4),
+        "test_wrong": tested.all.wrong,
+        "test_total": tested.all.total,
+        "wrong_indices": tested.all.wrong_indices,
+        "test_by_source": {
+            name: {"wrong": each.wrong, "total": each.total}
+            for name, each in tested.by_source.items()
+        },
         "seconds_training": round(sum(seconds), 3),
         "seconds_per_epoch": [round(value, 3) for value in seconds],
         "parameters": parameter_count(state.net),

@@ -41,6 +41,15 @@ def read(paths: Sequence[Path]) -> Digits:
         images, labels = read_pair(paths[0])
     else:
         images, labels = sorted(map(_stored, paths), key=_numbers_each, reverse=True)
+    return checked(images, labels)
+
+
+def checked(images: Stored, labels: Stored) -> Digits:
+    """Return the digits of two arrays, in one of the forms that ``read`` accepts.
+
+    Raises:
+        InputError: an array has another shape, type or values.
+    """
     _check_shapes(images, labels)
     return digits(_pixels(images), _labels(labels))
 

@@ -9,7 +9,7 @@ import pytest
 
 from tinydigits.data import synthetic
 from tinydigits.errors import InputError
-from tinydigits.evaluate import pairs
+from tinydigits.sets import pairs
 
 IMAGES, LABELS = synthetic.draw(20, seed=3)
 
