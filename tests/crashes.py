@@ -72,7 +72,7 @@ def study_seeds(out: Path) -> None:
 
 def export(out: Path) -> None:
     """Export two nets to one name in turn: at most kills the file exists."""
-    with mock.patch.object(command, "load_digits", return_value=DIGITS):
+    with mock.patch.object(command, "load_dataset", return_value=DIGITS):
         for model in 4 * ["best", "people"]:
             command.to_onnx(model, out / "net.onnx", integers=False, data_dir=Path())
 
