@@ -3,11 +3,11 @@
     python -m tests.crashes train|study|export FOLDER COUNT
     python -m tests.crashes twice FOLDER
 
-A separate program because it forks: all children share one import of PyTorch, so each kill takes a
-fraction of a second. COUNT trials get SIGKILL at a random moment within the duration of an
-undisturbed run; others of a training when it prints a certain line. Then the files are checked, and
-it is run again and compared with the undisturbed run. With "twice", a training is started in the
-folder of another that stands still.
+A separate program because it forks: all children share one import of PyTorch and matplotlib, so
+each kill takes a fraction of a second. COUNT trials get SIGKILL at a random moment within the
+duration of an undisturbed run; others of a training when it prints a certain line. Then the files
+are checked, and it is run again and compared with the undisturbed run. With "twice", a training is
+started in the folder of another that stands still.
 """
 
 import contextlib
@@ -28,10 +28,12 @@ from typing import Any
 from unittest import mock
 
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 
 from tinydigits.data.dataset import load_dataset
 from tinydigits.errors import exit_code
+from tinydigits.evaluate.plots import png
 from tinydigits.export import command
 from tinydigits.net.shipped import WEIGHTS
 from tinydigits.study import seed
@@ -48,7 +50,7 @@ SEEDS = range(6)
 # Lines of a training at which it is killed, and how many epochs it has saved by then.
 LINES = {"net: ": 0, "epoch  1": 2, "test: ": 4}
 NETS = [(WEIGHTS / f"{name}.onnx").read_bytes() for name in ("best", "people")]
-DIGITS = load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+DIGITS = load_dataset("synthetic", Path(), synthetic_counts=(292, 60))
 
 
 def train(out: Path) -> None:
@@ -234,6 +236,7 @@ def twice(folder: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Print what was found, as one line of JSON."""
+    png(Figure())  # loads fonts and more, once for all children
     name, folder = sys.argv[1], Path(sys.argv[2])
     found = twice(folder) if name == "twice" else trials(name, folder, int(sys.argv[3]))
     print(json.dumps(found))

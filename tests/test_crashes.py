@@ -95,7 +95,7 @@ def test_a_full_disk_is_told_and_with_room_the_same_command_goes_on(tmp_path: Pa
     own = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-Urm"]
     if subprocess.run([*own, "mount", "-t", "tmpfs", "none", tmp_path], check=False).returncode:
         pytest.skip("this system lets the tests mount no disk of their own")
-    disks = ["train 300k", "train 600k", "study 8k", "export 76k"]
+    disks = ["train 300k", "train 500k", "study 8k", "export 76k"]
     for disk, found in zip(
         disks, told_by(*own, sys.executable, "-c", FULL, str(tmp_path), *disks), strict=True
     ):

@@ -45,16 +45,38 @@ def build(source: Path, folder: Path, *options: str) -> subprocess.CompletedProc
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site, built once, whichever of several test processes asks first."""
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a copy of the files that git carries."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
-    with FileLock(folder / "site.lock"):
-        if not (folder / "site").exists():
-            done = build(ROOT, folder / "site")
+    return folder / "site-source"
+
+
+@pytest.fixture(scope="module")
+def site(source: Path) -> Path:
+    """The site, built once from the copy, whichever of several test processes asks first."""
+    folder = source.parent / "site"
+    with FileLock(source.parent / "site.lock"):
+        if not folder.exists():
+            copy_to(source)
+            done = build(source, folder)
             assert (done.returncode, done.stderr) == (0, "")
-    return folder / "site" / "html"
+    return folder / "html"
+
+
+def copy_to(folder: Path) -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
 
 
 class Page(HTMLParser):
@@ -214,22 +236,11 @@ BROKEN = {
 }
 
 
-def test_a_broken_link_fails_the_build(tmp_path: Path) -> None:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    copy = tmp_path / "copy"
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, copy / name)
-    with (copy / "docs" / "guide" / "training.md").open("a") as guide:
+def test_a_broken_link_fails_the_build(site: Path, source: Path) -> None:
+    with (source / "docs" / "guide" / "training.md").open("a") as guide:
         guide.write("\n" + "\n\n".join(BROKEN) + "\n")
-    done = build(copy, tmp_path / "build", "--builder", "dummy")  # all links, without writing
+    # All links of the changed page, without writing: the others have been read.
+    done = build(source, site.parent, "--builder", "dummy")
     assert done.returncode == 1
     warnings = [line for line in done.stderr.splitlines() if "WARNING: " in line]
     found = {name: [line for line in warnings if name in line] for name in BROKEN.values()}

@@ -64,7 +64,7 @@ def test_no_label_is_drawn_as_another() -> None:
     mean = np.zeros_like(ways.mean)
     mean[:, :, 0, 0] = ways.label[:, None]  # x is the label
     marked = replace(ways, mean=mean, variations=np.zeros_like(ways.variations))
-    labels = np.tile(np.arange(10), 2000)
+    labels = np.tile(np.arange(10), 200)
     points, _ = sample(marked, labels, np.random.default_rng(0))
     assert points[:, :, 0] == pytest.approx(labels[:, None].repeat(POSITIONS, 1), abs=1e-4)
 

@@ -81,18 +81,18 @@ def wrong_in_selftest(compiler: str, header: str, folder: Path) -> int:
 
 @pytest.mark.usefixtures("compiler")
 def test_float_header_gives_every_answer_of_the_net(
-    floats: str, real: tuple[Digits, Digits], net_logits: Tensor
+    floats: str, tested: Digits, net_logits: Tensor
 ) -> None:
-    found = c_logits(floats, real[1].images)
+    found = c_logits(floats, tested.images)
     assert torch.equal(found.argmax(dim=1), net_logits.argmax(dim=1))
     assert (found - net_logits).abs().max() < 1e-3
 
 
 @pytest.mark.usefixtures("compiler")
-def test_integer_header_is_exact_on_every_digit(
-    calibrated: list[IntegerConvolution], integer_logits: Tensor, real: tuple[Digits, Digits]
+def test_integer_header_is_exact_on_real_digits(
+    calibrated: list[IntegerConvolution], integer_logits: Tensor, tested: Digits
 ) -> None:
-    found = c_logits(c.in_integers(calibrated, SHA256), real[1].images)
+    found = c_logits(c.in_integers(calibrated, SHA256), tested.images)
     assert torch.equal(found / LOGIT, integer_logits.double())
 
 
@@ -113,12 +113,12 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_is_exact_on_every_digit(
+def test_every_way_is_exact_on_real_digits(
     way: str,
     compiler: str,
     calibrated: list[IntegerConvolution],
     integer_logits: Tensor,
-    real: tuple[Digits, Digits],
+    tested: Digits,
     tmp_path: Path,
 ) -> None:
     options, needed = WAYS[way]
@@ -126,7 +126,7 @@ def test_every_way_is_exact_on_every_digit(
         pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")
     header = c.in_integers(calibrated, SHA256)
     program = compiled(compiler, header, FILTER, tmp_path, (*STRICT, *options))
-    assert torch.equal(answers([program], real[1].images), integer_logits)
+    assert torch.equal(answers([program], tested.images), integer_logits)
 
 
 @pytest.mark.parametrize("way", ["", "+dotprod", "+i8mm"])

@@ -75,11 +75,11 @@ def test_export_ends_with_its_parity_on_mnist(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if form == "html":  # a browser needs 40 seconds for all
-        monkeypatch.setattr(exporting, "load_dataset", first_thousand)
+    # tests/test_contract.py runs the commands of the pages, which compare all digits.
+    monkeypatch.setattr(exporting, "load_dataset", first_thousand)
     assert export(*FORMS[form], "--data-dir", str(mnist_folder)) == 0
     digits, delta, differ, total = told(capsys)
-    assert (digits, total) == ("MNIST's test digits", "1,000" if form == "html" else "10,000")
+    assert (digits, total) == ("MNIST's test digits", "1,000")
     assert (differ, delta < 1e-3) == (0, True) if "int8" not in form else differ < 10
 
 
@@ -184,9 +184,13 @@ def test_a_browser_that_shows_nothing_is_told(
 
 
 def test_an_exported_file_is_evaluated(
-    real: tuple[Digits, Digits], mnist_folder: Path, capsys: pytest.CaptureFixture[str]
+    real: tuple[Digits, Digits],
+    mnist_folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     del real
+    monkeypatch.setattr(exporting, "load_dataset", first_thousand)
     data = ["--data-dir", str(mnist_folder)]
     assert export("onnx", "people", "net.onnx", *data) == 0
     capsys.readouterr()

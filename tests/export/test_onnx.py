@@ -67,25 +67,24 @@ def test_float_file_says_the_same_to_the_reference(floats: bytes, drawn: Dataset
 
 
 def test_float_file_gives_every_answer_of_the_net(
-    floats: bytes, real: tuple[Digits, Digits], net_logits: Tensor
+    floats: bytes, tested: Digits, net_logits: Tensor
 ) -> None:
-    found = infer_onnx(floats, real[1].images)
+    found = infer_onnx(floats, tested.images)
     assert torch.equal(found.argmax(dim=1), net_logits.argmax(dim=1))
     assert (found - net_logits).abs().max() < 1e-3
 
 
 def test_integer_file_is_nearly_exact(
-    real: tuple[Digits, Digits],
+    tested: Digits,
     calibrated: list[IntegerConvolution],
     integer_logits: Tensor,
     net_logits: Tensor,
 ) -> None:
-    test = real[1]
-    found = infer_onnx(in_integers(calibrated), test.images)
+    found = infer_onnx(in_integers(calibrated), tested.images)
     # onnxruntime rescales in float32, which now and then rounds an activation the other way.
     assert (found - integer_logits * LOGIT)[:1000].abs().max() < 0.2
-    accuracy = report(net_logits, test.labels).accuracy
-    assert report(found, test.labels).accuracy >= accuracy - 0.05
+    accuracy = report(net_logits, tested.labels).accuracy
+    assert report(found, tested.labels).accuracy >= accuracy - 0.05
 
 
 @pytest.mark.parametrize("engine", [cv2.dnn.ENGINE_CLASSIC, cv2.dnn.ENGINE_NEW])  # OpenCV 4, 5

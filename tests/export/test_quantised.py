@@ -128,9 +128,9 @@ def test_a_unit_of_an_activation_is_several_of_its_sums(drawn: Dataset) -> None:
 
 
 def test_integers_lose_less_than_a_twentieth_of_a_point(
-    real: tuple[Digits, Digits], integer_logits: Tensor, net_logits: Tensor
+    tested: Digits, integer_logits: Tensor, net_logits: Tensor
 ) -> None:
-    labels, both = real[1].labels, (integer_logits, net_logits)
+    labels, both = tested.labels, (integer_logits, net_logits)
     right, wanted = ((x.argmax(dim=1) == labels).sum().item() for x in both)
-    assert right >= wanted - 5
+    assert right >= wanted - len(labels) / 2000
     assert (integer_logits * LOGIT - net_logits).abs().mean() < 0.1

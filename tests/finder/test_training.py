@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 
 from tests.finder.test_batches import views
 from tinydigits.finder import COURSE, FinderConfig, course
+from tinydigits.finder import views as drawing
 from tinydigits.finder.views import Views, block, stream
 from tinydigits.train import drawn
 from tinydigits.train.drawn import fit, start
@@ -56,12 +58,20 @@ def test_it_learns_what_it_is_shown() -> None:
     assert told[-1].losses["votes"] < told[0].losses["votes"] / 5
 
 
+def two_views(seed: int, number: int, data_dir: Path | None) -> Views:
+    """A block that changes the length of blocks in the process that draws it."""
+    drawing.BLOCK = 2
+    return block(seed, number, data_dir)
+
+
 def test_a_block_depends_on_its_seed_and_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tinydigits.finder.views.BLOCK", 3)
+    monkeypatch.setattr(drawing, "BLOCK", 3)
     first, again = block(0, 0, None), block(0, 0, None)
     assert np.array_equal(first.light, again.light)
     assert np.array_equal(first.ink, again.ink)
     assert np.array_equal(first.place, again.place)
     assert not np.array_equal(first.light, block(1, 0, None).light)
     assert not np.array_equal(first.light, block(0, 1, None).light)
-    assert next(stream(0, None, first=1)).light.shape[0] > 3  # drawn by another process
+    monkeypatch.setattr(drawing, "block", two_views)
+    assert len(next(stream(0, None, first=1)).light) == 2
+    assert drawing.BLOCK == 3  # another process drew

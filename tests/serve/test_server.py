@@ -112,7 +112,7 @@ def test_the_api_keeps_what_its_schema_promises(running: Server, tmp_path: Path)
         '[checks.positive_data_acceptance]\nexpected-statuses = ["2xx", 422]\n'
     )
     program = "from schemathesis.cli import schemathesis; schemathesis()"
-    options = ["--max-examples", "60", "--seed", "1", "--no-color"]
+    options = ["--max-examples", "25", "--seed", "1", "--no-color"]
     ran = subprocess.run(
         [sys.executable, "-c", program, "run", f"{running.url}/openapi.json", *options],
         cwd=tmp_path,  # schemathesis writes a folder there
