@@ -6,15 +6,16 @@ page.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-UNSIGNED_BYTE = 0x08
+TYPES = {0x08: "u1", 0x0C: ">i4"}  # unsigned bytes, and what QMNIST has for its labels
 
 
-def parse(raw: bytes) -> npt.NDArray[np.uint8]:
-    """Return an IDX file's uint8 array: (N, 28, 28) for images, (N,) for labels.
+def parse(raw: bytes) -> npt.NDArray[Any]:
+    """Return an IDX file's array of bytes or int32: (N, 28, 28) for images, (N,) for labels.
 
     The array is a read-only view of ``raw``.
 
@@ -23,15 +24,18 @@ def parse(raw: bytes) -> npt.NDArray[np.uint8]:
     """
     if len(raw) < 4:
         raise ValueError(f"header: {len(raw)} bytes, expected at least 4")
-    if raw[:2] != b"\0\0" or raw[2] != UNSIGNED_BYTE:
-        raise ValueError(f"magic number: {raw[:3].hex()}, expected 000008 (unsigned bytes)")
+    if raw[:2] != b"\0\0" or raw[2] not in TYPES:
+        raise ValueError(
+            f"magic number: {raw[:3].hex()}, expected 000008 (unsigned bytes) or 00000c"
+        )
     header = 4 + 4 * raw[3]
     if raw[3] == 0 or len(raw) < header:
         raise ValueError(
             f"dimensions: {raw[3]} in {len(raw)} bytes, expected 1 or more in at least {header}"
         )
     shape = np.frombuffer(raw, ">u4", count=raw[3], offset=4).tolist()
-    expected = header + math.prod(shape)
+    elements = np.dtype(TYPES[raw[2]])
+    expected = header + math.prod(shape) * elements.itemsize
     if len(raw) != expected:
         raise ValueError(f"length: {len(raw):,} bytes, expected {expected:,} for shape {shape}")
-    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape)
+    return np.frombuffer(raw, elements, offset=header).reshape(shape)

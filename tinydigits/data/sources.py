@@ -31,22 +31,30 @@ def parse_sources(values: Sequence[str]) -> list[Wanted]:
     """Return the sources that values of ``--data`` such as ``mnist`` or ``mine=0.25`` name.
 
     Raises:
-        InputError: a share is not between 0 and 1, a source is named twice, or the shares leave
-            nothing for the sources without one, or something although all have one.
+        InputError: a share is not between 0 and 1, or a source is named twice.
     """
     wanted = [_source(value) for value in values or NAMED[:1]]
-    if twice := {each.name for each in wanted if sum(each.name == one.name for one in wanted) > 1}:
-        raise InputError(f"--data {min(twice)} is given twice: give each source once")
-    shares = [each.share for each in wanted if each.share is not None]
-    total, are_all = sum(shares), len(shares) == len(wanted)
-    if are_all and abs(total - 1) > EXACT:
-        raise InputError(
-            f"--data {' --data '.join(values)}: the shares add up to {total:g}; add your own "
-            "digits without a share, such as --data my-digits, or let the shares add up to 1"
-        )
-    if not are_all and total >= 1:
-        raise InputError(f"the shares of --data add up to {total:g}: expected less than 1")
+    names = [each.name for each in wanted]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--data {twice[0]} is given twice: give each source once")
     return wanted
+
+
+def check_shares(wanted: Sequence[Wanted]) -> None:
+    """Check that the shares of sources make up the digits to train on.
+
+    Raises:
+        InputError: they leave nothing for the sources without one, or all have one and something is
+            left.
+    """
+    shares = [each.share for each in wanted if each.share is not None]
+    if len(shares) < len(wanted) and sum(shares) >= 1:
+        raise InputError(f"the shares of --data add up to {sum(shares):g}: expected less than 1")
+    if len(shares) == len(wanted) and abs(sum(shares) - 1) > EXACT:
+        raise InputError(
+            f"the shares of --data add up to {sum(shares):g}: add your own digits without a share, "
+            "such as --data my-digits, or let the shares add up to 1"
+        )
 
 
 def _source(value: str) -> Wanted:

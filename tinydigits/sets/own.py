@@ -152,7 +152,9 @@ def _first(files: dict[bool, Path]) -> Path:
 def _check(path: Path, found: Digits) -> None:
     classes = sorted(set(found.labels.tolist()))
     if len(found) < FEWEST:
-        raise InputError(f"{path} has {len(found)} digits that can be read: expected {FEWEST}")
+        raise InputError(
+            f"{path} has {len(found)} digits that can be read: expected at least {FEWEST}"
+        )
     if len(classes) < 2:
         raise InputError(f"{path} has {classes[0]}s only: expected at least two different digits")
 

@@ -19,6 +19,7 @@ from tinydigits.files import read_bytes
 from tinydigits.net.contract import CLASSES, SIDE
 from tinydigits.reading.image import eight_bits
 
+QMNIST = 8  # numbers of a label, of which the first is the class
 SHAPES = ((SIDE, SIDE), (SIDE, SIDE, 1), (1, SIDE, SIDE), (SIDE * SIDE,))  # of one image
 
 
@@ -58,12 +59,13 @@ def _stored(path: Path) -> Stored:
     return read_single(path) if is_numpy(path) else Stored(_idx(path), str(path))
 
 
-def _idx(path: Path) -> npt.NDArray[np.uint8]:
+def _idx(path: Path) -> npt.NDArray[Any]:
     raw = read_bytes(path)
     try:
-        return idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+        values = idx.parse(gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw)
+        return values[:, 0] if values.shape[1:] == (QMNIST,) else values
     except (gzip.BadGzipFile, EOFError, zlib.error, ValueError) as error:
-        raise InputError(f"{path} is not an IDX file of bytes: {error}") from error
+        raise InputError(f"{path} is not an IDX file: {error}") from error
 
 
 def _numbers_each(stored: Stored) -> int:

@@ -33,7 +33,7 @@ def read(path: Path) -> tuple[Stored, Stored]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about files without lines
             values = np.loadtxt(
-                io.StringIO(text), np.float32, delimiter=",", skiprows=bool(header), ndmin=2
+                io.StringIO(text), np.float32, delimiter=",", skiprows=int(bool(header)), ndmin=2
             )
     except ValueError as error:
         cause = str(error).split(";")[0].rstrip(".")

@@ -139,6 +139,9 @@ class TrainConfig:
     MNIST's, or synthetic digits if they cannot be found or downloaded."""
     start: str = ""
     """Net to train further: a built-in net's name or a file; by default weights are random."""
+    blend: float = 1.0
+    """How far the result lies on the way from the net in --start to the net that was trained.
+    Half way, it has learned the new digits and still reads the old ones."""
     hands: int = 0
     """Digits drawn as people everywhere write them, to train on as well."""
     strokes: str = MODEL
@@ -186,6 +189,13 @@ class TrainConfig:
         )
         _require(self.val >= 0, "val", self.val, "at least 0")
         parse_sources(self.data)  # raises what is wrong with it
+        _require(0 < self.blend <= 1, "blend", self.blend, "above 0 and at most 1")
+        _require(
+            self.blend == 1 or self.start != "",
+            "blend",
+            self.blend,
+            "1 without a net to --start from",
+        )
         _require(self.hands >= 0, "hands", self.hands, "at least 0")
         _require(
             self.strokes == MODEL or self.hands > 0,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from tinydigits.data.dataset import Dataset, Digits, drawn_hands, load_dataset
-from tinydigits.data.sources import NAMED, Wanted, parse_sources
+from tinydigits.data.sources import NAMED, Wanted, check_shares, parse_sources
 from tinydigits.errors import warn
 from tinydigits.evaluate.assessment import SAMPLE, Answers, Change, changed, missing_changes
 from tinydigits.evaluate.metrics import report
@@ -34,6 +34,7 @@ def load_digits(data: Sequence[str], directory: Path, *, hands: int, strokes: st
         InputError: a source or ``strokes`` cannot be used, or ``data`` is no list of sources.
     """
     wanted = parse_sources(data)
+    check_shares(wanted)
     sources = [_source(each, directory) for each in wanted]
     one = sources[0] if len(sources) == 1 else _together(sources, [each.share for each in wanted])
     return replace(one, hands=drawn_hands(hands, strokes))

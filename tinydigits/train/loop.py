@@ -164,6 +164,8 @@ def fit(
         began = time.perf_counter()
         loss, accuracy = _train_epoch(state, train, config, engine, world, progress)
         _refuse_divergence(state.epoch, loss, config)
+        if state.epoch == config.epochs - 1 and config.blend < 1:
+            _blend(state.net, load(config.start), config.blend)
         held_out = _validate(state.net, digits.validation, world)
         result = EpochResult(
             epoch=state.epoch,
@@ -176,6 +178,18 @@ def fit(
         )
         state.history.append(result)
         yield result
+
+
+@torch.no_grad()
+def _blend(net: Net, start: Net, share: float) -> None:
+    """Move a net's weights and running statistics back towards the net that training began with.
+
+    M. Wortsman et al. (2022), "Robust fine-tuning of zero-shot models", arXiv:2109.01903.
+    """
+    earlier = start.state_dict()
+    for name, value in net.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(earlier[name].to(value.device), 1 - share)
 
 
 def _refuse_divergence(epoch: int, loss: float, config: TrainConfig) -> None:
