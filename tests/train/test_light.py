@@ -91,9 +91,9 @@ def test_lighter_stays_lighter_where_only_light_changes(images: Tensor) -> None:
 
 
 def test_random_numbers_are_uniform_and_independent() -> None:
-    rows = numbers(2000, Light(noise=0.1), 784, generator=generator(1))
+    rows = numbers(2000, Light(noise=0.1), 784, generator=generator())
     assert rows is not None
-    assert rows.shape == (2000, 1 + 4 + 2 + 16 + 2 + 784)
+    assert rows.shape == (2000, 1 + 3 + 2 + 16 + 1 + 784)
     assert rows.min() >= 0
     assert rows.max() <= 1
     assert stats.kstest(rows[:, :8].flatten().numpy(), "uniform").pvalue > 0.01
@@ -157,7 +157,7 @@ def test_half_of_the_images_get_each_patch_and_the_rest_stay_whole() -> None:
     covered = (relight(black(4000), Light(patches=1), generator=generator()) > 0).flatten(1)
     share = covered.float().mean(dim=1)
     assert abs((share > 0).float().mean().item() - 0.5) < 0.05
-    assert share.max() < 0.6
+    assert share.max() < 0.3
     twice = (relight(black(4000), Light(patches=2), generator=generator()) > 0).flatten(1)
     assert abs(twice.any(dim=1).float().mean().item() - 0.75) < 0.05
 

@@ -84,19 +84,22 @@ class Light:
     """Largest height of specks, as a share of white: noise in half of the images that leaves most
     pixels unchanged."""
     patches: int = 0
-    """Number of bars and blocks of random grey; each covers part of an image with probability 1/2.
-    """
+    """Number of rectangles of random grey; each covers part of the image with probability 1/2."""
+    bars: int = 0
+    """Number of bars of random grey, at most as long as the image and half as wide; each covers
+    part of the image with probability 1/2."""
     turned: float = 0.0
-    """Share of the bars and blocks that are turned, by any angle; the others stand upright."""
+    """Share of the bars that are turned, by any angle; the others stand upright."""
     share: float = 1.0
     """Share of the images to which all this applies; the rest stay unchanged."""
 
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
-            if name not in ("sharpening", "patches"):
+            if name not in ("sharpening", "patches", "bars"):
                 _require(0 <= value <= 1, f"light.{name}", value, "from 0 to 1")
         _require(0 <= self.sharpening < math.inf, "light.sharpening", self.sharpening, "at least 0")
         _require(self.patches >= 0, "light.patches", self.patches, "at least 0")
+        _require(self.bars >= 0, "light.bars", self.bars, "at least 0")
 
 
 @dataclass(frozen=True)

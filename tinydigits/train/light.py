@@ -17,9 +17,8 @@ from tinydigits.train.config import Light
 
 NONE = Light()
 REACH = 8  # pixels to either side that a blur mixes in
-# Random numbers of the filter: amounts (2), outline, and whether it is diagonal.
-FOCUS = 4
-PATCH = 7  # and per patch: centre (2), length, width, grey, whether it is present, and its turn
+PATCH = 6  # random numbers per patch: centre (2), size (2), grey, and whether it is present
+BAR = PATCH + 1  # and per bar: its turn as well
 
 
 def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> Tensor:
@@ -33,13 +32,14 @@ def relight(images: Tensor, strength: Light, *, generator: torch.Generator) -> T
     drawn = numbers(count, strength, height * width, generator=generator)
     if drawn is None:
         return images
-    chance, focus, patches, paper, field, amounts, grain = torch.split(
+    chance, focus, patches, paper, field, amount, grain, oblique, specks, bars = torch.split(
         drawn.to(images.device), _sizes(strength, height * width), dim=1
     )
-    light = _filter(images / 255, strength, focus)
-    light = _cover(light, patches.view(count, -1, PATCH), strength.turned)
+    light = _filter(images / 255, strength, focus, oblique)
+    light = _cover(light, patches.view(count, -1, PATCH))
+    light = _draw_bars(light, bars.view(count, -1, BAR), strength.turned)
     light = _light(light, strength, paper, field)
-    light = light + _noise(strength, amounts, grain.view_as(light))
+    light = light + _noise(strength, amount, specks, grain.view_as(light))
     changed = (chance < strength.share).unsqueeze(2)
     return torch.where(changed, 255 * light.clamp(0, 1), images)
 
@@ -62,18 +62,22 @@ def numbers(
 
 
 def _sizes(strength: Light, pixels: int) -> list[int]:
-    return [1, FOCUS, PATCH * strength.patches, 2, POINTS * POINTS, 2, pixels]
+    more = strength.diagonal > 0 or strength.specks > 0 or strength.bars > 0
+    later = [1, 1, BAR * strength.bars] if more else [0, 0, 0]  # others draw what they always drew
+    return [1, 3, PATCH * strength.patches, 2, POINTS * POINTS, 1, pixels, *later]
 
 
-def _filter(light: Tensor, strength: Light, numbers: Tensor) -> Tensor:
+def _filter(light: Tensor, strength: Light, numbers: Tensor, oblique: Tensor) -> Tensor:
     """Blur or sharpen each image along two axes, and subtract some of its smooth parts."""
     if not (strength.blur or strength.sharpening or strength.outline):
         return light
-    down, across, outline, turned = numbers[:, :, None, None].unbind(dim=1)
+    down, across, outline = numbers[:, :, None, None].unbind(dim=1)
     smooth_parts = _blurred(_blurred(light, 1, 0), 0, 1)
-    diagonal = turned < strength.diagonal
-    for amount, straight, oblique in ((down, (1, 0), (1, 1)), (across, (0, 1), (1, -1))):
-        blurred = torch.where(diagonal, _blurred(light, *oblique), _blurred(light, *straight))
+    for amount, straight, diagonal in ((down, (1, 0), (1, 1)), (across, (0, 1), (1, -1))):
+        blurred = _blurred(light, *straight)
+        if strength.diagonal:
+            is_oblique = (oblique < strength.diagonal).unsqueeze(2)
+            blurred = torch.where(is_oblique, _blurred(light, *diagonal), blurred)
         # Sharpening is blurring by a negative amount: an unsharp mask.
         weight = amount * (strength.blur + strength.sharpening) - strength.sharpening
         light = light + weight * (blurred - light)
@@ -97,24 +101,41 @@ def _blurred(light: Tensor, down: int, right: int) -> Tensor:
     return sums[:, 0].as_strided(light.shape, (sums.shape[2], wide, 1), first)
 
 
-def _cover(light: Tensor, numbers: Tensor, share: float) -> Tensor:
-    """Draw grey rectangles over each image, one after another (Zhong et al. 2020).
-
-    ``share`` of them are turned.
-    """
-    rows, columns = (torch.arange(side, device=light.device) for side in light.shape[1:])
+def _cover(light: Tensor, numbers: Tensor) -> Tensor:
+    """Draw grey rectangles over each image, one after another (Zhong et al. 2020)."""
+    rows, columns = _axes(light)
     for patch in numbers.unbind(dim=1):
-        y, x, length, width, grey, there, turn = patch[:, :, None, None].unbind(dim=1)
-        down = rows.unsqueeze(1) - y * (len(rows) - 1)
-        right = columns - x * (len(columns) - 1)
+        y, x, size_y, size_x, grey, there = patch[:, :, None, None].unbind(dim=1)
+        inside = (rows - y * (len(rows) - 1)).abs() <= _half_side(size_y)
+        inside = inside & ((columns - x * (len(rows) - 1)).abs() <= _half_side(size_x))
+        light = torch.where(inside & (there < 0.5), grey, light)
+    return light
+
+
+def _draw_bars(light: Tensor, numbers: Tensor, share: float) -> Tensor:
+    """Draw grey bars over each image, of which ``share`` are turned."""
+    rows, columns = _axes(light)
+    for bar in numbers.unbind(dim=1):
+        y, x, length, width, grey, there, turn = bar[:, :, None, None].unbind(dim=1)
+        down, right = rows - y * (len(rows) - 1), columns - x * (len(rows) - 1)
         angle = torch.where(turn < share, math.pi * turn / max(share, 1e-9), 0)
         along = angle.cos() * down - angle.sin() * right
         across = angle.sin() * down + angle.cos() * right
-        inside = along.abs() <= 0.5 + length * SIDE / 2
-        # Squared, so bars as thin as strokes are as common as blocks.
-        inside &= across.abs() <= 0.5 + width.square() * SIDE / 4
+        inside = (along.abs() <= 0.5 + length * SIDE / 2) & (across.abs() <= _half_side(width))
         light = torch.where(inside & (there < 0.5), grey, light)
     return light
+
+
+def _axes(light: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the coordinates of rows (H, 1) and columns (W,) of images."""
+    rows, columns = (torch.arange(side, device=light.device) for side in light.shape[1:])
+    return rows.unsqueeze(1), columns
+
+
+def _half_side(size: Tensor) -> Tensor:
+    """Return half the length of a side, in pixels, for a number from 0 to 1."""
+    # Squared, so bars as thin as strokes are as common as blocks.
+    return 0.5 + size.square() * SIDE / 4
 
 
 def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Tensor:
@@ -126,11 +147,12 @@ def _light(light: Tensor, strength: Light, numbers: Tensor, field: Tensor) -> Te
     return paper + ink * light
 
 
-def _noise(strength: Light, amounts: Tensor, grain: Tensor) -> Tensor:
+def _noise(strength: Light, amount: Tensor, specks: Tensor, grain: Tensor) -> Tensor:
     """Return what is added to each pixel: even noise and, in half of the images, specks."""
-    even, specks = amounts[:, :, None, None].unbind(dim=1)
-    grain = 2 * grain - 1
-    # Uniform numbers from -1 to 1 have a standard deviation of 1 / sqrt(3). Their ninth power
-    # is near zero for most, and near one for some.
+    # Uniform numbers have a standard deviation of 1 / sqrt(12).
+    noise = strength.noise * amount.unsqueeze(2) * (grain - 0.5) * math.sqrt(12)
+    if not strength.specks:
+        return noise
+    # The ninth power of a number from -1 to 1 is near zero for most, and near one for some.
     heights = strength.specks * (2 * specks - 1).clamp_(min=0)
-    return strength.noise * math.sqrt(3) * even * grain + heights * grain**9
+    return noise + heights.unsqueeze(2) * (2 * grain - 1) ** 9

@@ -118,7 +118,7 @@ VIEWS = [
     (augment.NONE, Light(noise=0.5, share=0.3)),
     (augment.NONE, Light(outline=1, patches=5)),
     (augment.NONE, Light(blur=1, sharpening=2, diagonal=0.5)),
-    (augment.NONE, Light(noise=0.1, specks=1, patches=3, turned=0.5)),
+    (augment.NONE, Light(noise=0.1, specks=1, patches=1, bars=3, turned=0.5)),
     (augment.NONE, Light(unevenness=1, level=0.5, contrast=0.9)),
 ]
 

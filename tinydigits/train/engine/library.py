@@ -37,6 +37,7 @@ class View(Structure):
         ("turned", c_float),
         ("lit_share", c_float),
         ("patches", c_int),
+        ("bars", c_int),
         ("lights", c_void_p),
         ("lights_each", c_int),
     )

@@ -22,7 +22,7 @@ from tinydigits.train.steps import TakeStep, streams
 # Fields of the same name and meaning in Light and in the engine's view.
 LIGHT = (
     "level", "unevenness", "contrast", "blur", "sharpening", "diagonal", "outline", "noise",
-    "specks", "patches", "turned",
+    "specks", "patches", "bars", "turned",
 )  # fmt: skip
 
 

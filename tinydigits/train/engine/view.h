@@ -9,7 +9,7 @@
 
 #include "net.h"
 
-enum { POINTS = 4, LATTICE = POINTS * POINTS, FOCUS = 4, PATCH = 7, MOVES = 5, REACH = 8 };
+enum { POINTS = 4, LATTICE = POINTS * POINTS, PATCH = 6, BAR = 7, MOVES = 5, REACH = 8 };
 enum { PADDED = SIDE + 2 }; /* a black pixel before and after each row */
 
 typedef struct {
@@ -23,7 +23,7 @@ typedef struct {
     int moves_each;
     /* As in Light; NULL: the light stays as it is. */
     float level, unevenness, contrast, blur, sharpening, diagonal, outline, noise, specks, turned, lit_share;
-    int patches;
+    int patches, bars;
     const float *lights;
     int lights_each;
 } View;
@@ -155,24 +155,26 @@ static void blurred(const vf *image, int down, int right, vf *result) {
         }
 }
 
-/* Mix an image with its blur along one direction or, where `turned`, along another one. */
-static void mix(vf *light, vf amount, vi turned, const int directions[2][2]) {
+/* Mix an image with its blur down (0) or across (1); where `oblique`, along one of the diagonals. */
+static void mix(const View *view, int axis, vf amount, vi oblique, vf *light) {
     vf straight[PIXELS], diagonal[PIXELS];
-    blurred(light, directions[0][0], directions[0][1], straight);
-    blurred(light, directions[1][0], directions[1][1], diagonal);
-    for (int i = 0; i < PIXELS; i++) light[i] += amount * (where(turned, diagonal[i], straight[i]) - light[i]);
+    blurred(light, !axis, axis, straight);
+    if (view->diagonal > 0) {
+        blurred(light, 1, axis ? -1 : 1, diagonal);
+        for (int i = 0; i < PIXELS; i++) straight[i] = where(oblique, diagonal[i], straight[i]);
+    }
+    for (int i = 0; i < PIXELS; i++) light[i] += amount * (straight[i] - light[i]);
 }
 
-static void filter(const View *view, const Numbers *n, vf *light) {
-    static const int down[2][2] = {{1, 0}, {1, 1}}, across[2][2] = {{0, 1}, {1, -1}};
-    const vf range = all(view->blur + view->sharpening);
+static void filter(const View *view, const Numbers *n, vi oblique, vf *light) {
+    const vf down = number(n, 1) * (view->blur + view->sharpening) - view->sharpening;
+    const vf across = number(n, 2) * (view->blur + view->sharpening) - view->sharpening;
     const vf less = view->outline * larger(2 * number(n, 3) - 1, all(0));
-    const vi turned = number(n, 4) < view->diagonal;
     vf rows[PIXELS], both[PIXELS];
     blurred(light, 1, 0, rows);
     blurred(rows, 0, 1, both);
-    mix(light, number(n, 1) * range - view->sharpening, turned, down);
-    mix(light, number(n, 2) * range - view->sharpening, turned, across);
+    mix(view, 0, down, oblique, light);
+    mix(view, 1, across, oblique, light);
     vf lightest = all(1e-3f);
     for (int i = 0; i < PIXELS; i++) {
         const vf mixed = smaller(larger(light[i], all(0)), all(1));
@@ -184,11 +186,26 @@ static void filter(const View *view, const Numbers *n, vf *light) {
 
 INLINE vi within(vf away, vf reach) { return (away <= reach) & (-away <= reach); }
 
-static void cover(const View *view, const Numbers *n, int first, vf *light) {
+/* Half of the side of a patch: squared, so that bars as thin as strokes are as common as blocks. */
+INLINE vf half_side(vf size) { return size * size * (SIDE / 4.0f) + 0.5f; }
+
+static void cover(const Numbers *n, int first, vf *light) {
+    const vf centre_y = number(n, first) * (SIDE - 1), centre_x = number(n, first + 1) * (SIDE - 1);
+    const vf half_y = half_side(number(n, first + 2)), half_x = half_side(number(n, first + 3));
+    const vf grey = number(n, first + 4);
+    const vi there = number(n, first + 5) < 0.5f;
+    for (int y = 0; y < SIDE; y++) {
+        const vi row = within((float)y - centre_y, half_y) & there;
+        for (int x = 0; x < SIDE; x++)
+            light[y * SIDE + x] = where(row & within((float)x - centre_x, half_x), grey, light[y * SIDE + x]);
+    }
+}
+
+static void draw_bar(const View *view, const Numbers *n, int first, vf *light) {
     const vf centre_y = number(n, first) * (SIDE - 1), centre_x = number(n, first + 1) * (SIDE - 1);
     const vf length = number(n, first + 2), width = number(n, first + 3);
     const vf half_length = length * (SIDE / 2.0f) + 0.5f;
-    const vf half_width = width * width * (SIDE / 4.0f) + 0.5f; /* as thin as strokes, or a block */
+    const vf half_width = half_side(width);
     const vf grey = number(n, first + 4), turn = number(n, first + 6);
     const vi there = number(n, first + 5) < 0.5f;
     vf cosine, sine;
@@ -212,19 +229,22 @@ static void relight(const View *view, int first, int batch, vf *image) {
     const vi changed = number(&n, 0) < view->lit_share;
     vf light[PIXELS], lattice[LATTICE], uneven[SIDE];
     for (int i = 0; i < PIXELS; i++) light[i] = image[i] / 255;
-    if (view->blur > 0 || view->sharpening > 0 || view->outline > 0) filter(view, &n, light);
-    for (int i = 0; i < view->patches; i++) cover(view, &n, 1 + FOCUS + i * PATCH, light);
-    const int at = 1 + FOCUS + view->patches * PATCH;
+    const int at = 4 + view->patches * PATCH, more = at + 3 + LATTICE + PIXELS;
+    const int has_more = view->diagonal > 0 || view->specks > 0 || view->bars > 0;
+    const vi oblique = has_more ? number(&n, more) < view->diagonal : (vi){0};
+    if (view->blur > 0 || view->sharpening > 0 || view->outline > 0) filter(view, &n, oblique, light);
+    for (int i = 0; i < view->patches; i++) cover(&n, 4 + i * PATCH, light);
+    for (int i = 0; i < view->bars; i++) draw_bar(view, &n, more + 2 + i * BAR, light);
     const vf level = view->level * number(&n, at), left = 1 - view->contrast * number(&n, at + 1);
     for (int i = 0; i < LATTICE; i++) lattice[i] = number(&n, at + 2 + i);
-    /* Uniform numbers from -1 to 1 have a standard deviation of 1 / sqrt(3). */
-    const vf noise = view->noise * number(&n, at + 2 + LATTICE) * 1.7320508f;
-    const vf specks = view->specks * larger(2 * number(&n, at + 3 + LATTICE) - 1, all(0));
+    /* Uniform numbers have a standard deviation of 1 / sqrt(12). */
+    const vf noise = view->noise * number(&n, at + 2 + LATTICE) * 3.4641016f;
+    const vf specks = has_more ? view->specks * larger(2 * number(&n, more + 1) - 1, all(0)) : all(0);
     for (int y = 0, i = 0; y < SIDE; y++) {
         smooth_row(lattice, y, uneven);
         for (int x = 0; x < SIDE; x++, i++) {
             const vf paper = level + view->unevenness * uneven[x];
-            const vf grain = 2 * number(&n, at + 4 + LATTICE + i) - 1, cube = grain * grain * grain;
+            const vf grain = number(&n, at + 3 + LATTICE + i) - 0.5f, cube = 8 * grain * grain * grain;
             const vf lit = paper + left * larger(1 - paper, all(0)) * light[i] + noise * grain +
                            specks * cube * cube * cube;
             image[i] = where(changed, 255 * smaller(larger(lit, all(0)), all(1)), image[i]);
