@@ -20,7 +20,7 @@ from tinydigits.net.padded import FINDER, STRIP
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
-    "lines", "decoding", "numbers", "draw", "page",
+    "lines", "decoding", "numbers", "draw", "inside", "page",
 )  # fmt: skip
 # Around these, spaces mean nothing. In selectors a colon may follow one that does: "p :focus".
 STYLE_SIGNS = r"[{},;]|:(?= )"
