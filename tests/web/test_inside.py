@@ -16,7 +16,7 @@ from tinydigits.data import synthetic
 from tinydigits.net.model import normalise
 
 pytest.importorskip("playwright", reason="no playwright: pip install playwright")
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from tests.drawing import expect_answer, write
 from tests.web.conftest import WIDE, opening
@@ -210,17 +210,19 @@ def test_every_canvas_has_a_name(inside: Page) -> None:
 
 
 def test_a_cell_under_the_pointer_is_framed_and_told(inside: Page) -> None:
-    canvas = inside.locator(".maps").nth(4).locator("canvas").nth(9)
+    values = maps_of(load(), torch.from_numpy(seen(inside)[None]))[1][0, :, 4, 7]
+    strongest = int(values.argmax())
+    canvas = inside.locator(".maps").nth(1).locator("canvas").nth(strongest)
     box = canvas.bounding_box()
     assert box is not None
-    canvas.hover(position={"x": 0.75 * box["width"], "y": 0.25 * box["height"]})
-    value = maps_of(load(), torch.from_numpy(seen(inside)[None]))[4][0, 9, 0, 1]
+    canvas.hover(position={"x": 7.5 / 12 * box["width"], "y": 4.5 / 12 * box["height"]})
     expect(inside.locator("#cell")).to_have_text(
-        f"Layer 5, map 10, row 1, column 2: {value:.2f}, "
-        "from rows 1–24 and columns 5–28 of the picture"
+        f"Layer 2, map {strongest + 1}, row 5, column 8: {values[strongest]:.2f}, "
+        "from rows 9–14 and columns 15–20 of the picture"
     )
-    assert place_in(inside, "#spot", canvas) == pytest.approx([0.5, 0, 0.5, 0.5], abs=0.01)
-    expected = np.array([4, 0, 24, 24]) / 28
+    expected = np.array([7, 4, 1, 1]) / 12
+    assert place_in(inside, "#spot", canvas) == pytest.approx(expected, abs=0.01)
+    expected = np.array([14, 8, 6, 6]) / 28
     assert place_in(inside, "#source", inside.locator("#view")) == pytest.approx(expected, abs=0.01)
 
 
@@ -327,9 +329,9 @@ def test_only_single_digits_are_looked_into(inside: Page) -> None:
 
 def test_nothing_unfolds_beside_a_narrow_window(inside: Page) -> None:
     """What a cell comes from stays in sight, whichever layer it is of."""
-    inside.set_viewport_size(NARROW)
+    inside.set_viewport_size(ViewportSize(width=NARROW["width"], height=NARROW["height"]))
     assert inside.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
     for grid in (inside.locator(".maps").first, inside.locator(".maps").last):
         grid.scroll_into_view_if_needed()
         expect(inside.locator("#view")).to_be_in_viewport(ratio=0.99)
-    inside.set_viewport_size(WIDE)
+    inside.set_viewport_size(ViewportSize(width=WIDE["width"], height=WIDE["height"]))

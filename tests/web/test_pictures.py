@@ -18,4 +18,5 @@ def test_the_page_is_drawn_on_and_recorded(tmp_path: Path) -> None:
         assert demo.size == page.size
         assert demo.n_frames > 20  # type: ignore[attr-defined]
     assert (tmp_path / "demo.gif").stat().st_size < 300_000
+    assert (tmp_path / "inside.png").exists()
     assert (tmp_path / "api.png").exists()
