@@ -1,4 +1,4 @@
-"""Take the pictures of the guide: page.png, demo.gif, api.png, note.jpg and note-read.png.
+"""Take the pictures of the guide: page.png, inside.png, demo.gif, api.png and the two of a note.
 
 A real Chromium draws digits on the exported page, and tries the API of a running server. The note
 with numbers is drawn as scenes are.
@@ -33,6 +33,7 @@ from tinydigits.scenes.glyphs import from_shapes
 from tinydigits.scenes.writing import Mark
 
 WINDOW = ViewportSize(width=800, height=620)
+INSIDE_WINDOW = ViewportSize(width=800, height=1150)
 TALL_WINDOW = ViewportSize(width=1000, height=1150)
 DIGITS = (3, 7, 5)
 POINTS = 4  # of a stroke per frame
@@ -46,7 +47,7 @@ NOTE_SHAPE = (480, 640)  # height and width of the picture
 
 
 def drawing_page(browser: Browser, out: Path) -> None:
-    """Write page.png and demo.gif."""
+    """Write page.png, inside.png and demo.gif."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
         path.write_bytes(html.page(fold(load()), DEFAULT))
@@ -56,8 +57,22 @@ def drawing_page(browser: Browser, out: Path) -> None:
         expect_answer(page, 5)
         page.wait_for_timeout(SETTLED)
         page.screenshot(path=out / "page.png")
+        unfolded(page, out / "inside.png")
         page.get_by_role("button", name="Clear").click()
         animate(page, out / "demo.gif")
+
+
+def unfolded(page: Page, path: Path) -> None:
+    """Write the part of the page that looks inside the net, as high as a window."""
+    inside = page.locator("#inside")
+    page.get_by_text("Look inside").click()
+    expect(page.locator("#for")).to_contain_text("≤")
+    page.set_viewport_size(INSIDE_WINDOW)
+    inside.evaluate("(section) => section.scrollIntoView()")
+    page.screenshot(path=path)
+    page.get_by_text("Look inside").click()
+    page.set_viewport_size(WINDOW)
+    page.evaluate("scrollTo(0, 0)")
 
 
 def animate(page: Page, path: Path) -> None:
@@ -146,7 +161,7 @@ def main() -> None:
         drawing_page(browser, options.out)
         documentation(browser, options.out)
         browser.close()
-    for name in ("page.png", "demo.gif", "api.png", "note.jpg", "note-read.png"):
+    for name in ("page.png", "inside.png", "demo.gif", "api.png", "note.jpg", "note-read.png"):
         print(f"wrote {options.out / name}")
 
 

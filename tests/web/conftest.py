@@ -1,6 +1,7 @@
 """The page in a real browser."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,15 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
-    """A function that opens the page; no test may cause a request or an error."""
+@contextmanager
+def opening(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
+    """Give a function that opens the page; nothing may cause a request or an error meanwhile."""
     asked, faults = list[str](), list[str]()
+    contexts = []
 
     def open_page(**options: Any) -> Any:
-        page = browser.new_context(**{"viewport": WIDE, **options}).new_page()
+        contexts.append(browser.new_context(**{"viewport": WIDE, **options}))
+        page = contexts[-1].new_page()
         page.on("console", lambda message: faults.append(message.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
@@ -35,10 +38,17 @@ def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
         return page
 
     yield open_page
-    for context in browser.contexts:
+    for context in contexts:
         context.close()
-    assert asked == [file.as_uri()]
+    assert asked == [file.as_uri()] * len(contexts)
     assert not faults
+
+
+@pytest.fixture
+def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
+    """A function that opens the page; no test may cause a request or an error."""
+    with opening(browser, file) as open_page:
+        yield open_page
 
 
 @pytest.fixture

@@ -42,6 +42,17 @@ def test_the_page_is_small(file: Path) -> None:
     assert file.stat().st_size <= 350_000
 
 
+def test_only_spaces_that_mean_something_are_kept() -> None:
+    script = """  const say = (x) => [ "a, b", `c: ${x}, d` ];  // e\n  return x\n"""
+    assert html._compact(script, html.SCRIPT_SIGNS) == (
+        """const say=(x)=>["a, b",`c: ${x}, d`];return x\n"""
+    )
+    style = "p :hover,\np { margin: 0 1px; }\n@media all and (min-width: 1px) {}\n"
+    assert html._compact(style, html.STYLE_SIGNS) == (
+        "p :hover,p{margin:0 1px;}\n@media all and (min-width:1px){}\n"
+    )
+
+
 def test_a_models_name_is_text_and_not_markup() -> None:
     content = html.page(fold(load()), "<b>&$net").decode()
     assert "&lt;b&gt;&amp;$net" in content

@@ -25,6 +25,6 @@ def test_the_page_is_drawn_on_and_recorded(
         assert demo.size == page.size
         assert demo.n_frames > 5  # type: ignore[attr-defined]
     assert (tmp_path / "demo.gif").stat().st_size < 100_000
-    for name in ("api.png", "note.jpg", "note-read.png"):
+    for name in ("api.png", "inside.png", "note.jpg", "note-read.png"):
         with Image.open(tmp_path / name) as picture:
             picture.load()

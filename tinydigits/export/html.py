@@ -20,8 +20,12 @@ from tinydigits.net.padded import FINDER, STRIP
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
-    "lines", "decoding", "numbers", "draw", "page",
+    "lines", "decoding", "numbers", "draw", "inside", "page",
 )  # fmt: skip
+# Around these, spaces mean nothing. In selectors a colon may follow one that does: "p :focus".
+STYLE_SIGNS = r"[{},;]|:(?= )"
+SCRIPT_SIGNS = r"[][(){},;:=<>?&|*%]"
+QUOTED = r'"(?:[^"\\\n]|\\.)*"|`[^`]*`'  # the scripts have no templates within templates
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
     "%3Crect width='28' height='28' rx='6' fill='%23176b87'/%3E%3Cpath d='M8 8q11-3 12 0-4 6-7 14'"
@@ -34,8 +38,9 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
 
     ``name`` is the net's name on the page; ``allowed`` is appended to the page's policy.
     """
-    style = _compact(_source("style.css"))
-    script = '"use strict";\n' + _compact("".join(_source(f"{each}.js") for each in SCRIPTS))
+    style = _compact(_source("style.css"), STYLE_SIGNS)
+    scripts = "".join(_source(f"{each}.js") for each in SCRIPTS)
+    script = '"use strict";\n' + _compact(scripts, SCRIPT_SIGNS)
     text = Template(_source("index.html")).substitute(
         policy=_policy(style, script) + allowed,
         icon=ICON,
@@ -54,13 +59,14 @@ def _source(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
 
-def _compact(source: str) -> str:
-    """Return JavaScript or CSS without comments, indentation and most line ends."""
+def _compact(source: str, signs: str) -> str:
+    """Return JavaScript or CSS without comments, most line ends and spaces beside ``signs``."""
     without_blocks = re.sub(r"^ */\*.*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
     without_comments = re.sub(r"(^| +)//.*$", "", without_blocks, flags=re.MULTILINE)
     lines = re.sub(r"^\s+", "", without_comments, flags=re.MULTILINE)
     # After these characters a statement continues; elsewhere the end of a line may end it.
-    return re.sub(r"(?<=[{(\[,;])\n", "", lines)
+    joined = re.sub(r"(?<=[{(\[,;])\n", "", lines)
+    return re.sub(rf"({QUOTED})| *({signs}) *", lambda found: found[1] or found[2], joined)
 
 
 def _policy(style: str, script: str) -> str:

@@ -1,7 +1,8 @@
 // The net: convolutions on raw pixels, 0 to 255, in float32.
 
 /**
- * Return a function that takes 784 pixels and returns ten logits.
+ * Return a function that takes 784 pixels and returns ten logits. Its `maps` takes them too and
+ * returns the maps of each layer, after its pooling; the last layer's are the logits.
  * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base64}; weights
  *   holds each layer's weights (outputs, inputs, kernel, kernel), then its biases (outputs), as
  *   little-endian float32
@@ -15,10 +16,11 @@ function makeNet({ layers, weights }) {
     weight: take(layer.outputs * layer.inputs * layer.kernel ** 2),
     bias: take(layer.outputs),
   }));
-  return (pixels) => {
-    const image = { side: SIDE, data: Float32Array.from(pixels) };
-    return steps.reduce((maps, layer) => pooled(convolved(maps, layer), layer.pool), image).data;
+  const maps = (pixels) => {
+    let last = { side: SIDE, data: Float32Array.from(pixels) };
+    return steps.map((layer) => (last = pooled(convolved(last, layer), layer.pool)));
   };
+  return Object.assign((pixels) => maps(pixels).at(-1).data, { maps });
 }
 
 /** Return maps (outputs, side, side) of maps (inputs, side + kernel - 1, side + kernel - 1). */

@@ -19,6 +19,7 @@ const REST = 4; // pause before a reading within a stroke, in durations of the l
 
 const field = drawingField(element("field"), changed);
 const rows = Array.from({ length: 10 }, (_, digit) => addRow(digit));
+const showInside = insideView(logits);
 let waiting = 0; // timer of the next reading
 let lastLook = { end: -Infinity, took: 0 };
 
@@ -71,16 +72,17 @@ function readPicture(picture, isDrawing, isDone) {
 }
 
 /**
- * Return {texts, share, pixels, probabilities}: the digit as text, how probable it is, the net's
- * input and all its probabilities. Without a digit, return {reason}.
+ * Return {texts, share, pixels, maps, probabilities}: the digit as text, how probable it is, the
+ * net's input, its layers' maps and all its probabilities. Without a digit, return {reason}.
  * @throws SeveralDigits
  */
 function readDigit(picture, surveys) {
   try {
     const pixels = toMnist(picture, finder, surveys);
-    const probabilities = softmax(logits(pixels));
+    const maps = logits.maps(pixels);
+    const probabilities = softmax(maps.at(-1).data);
     const share = maximum(probabilities);
-    return { texts: [`${probabilities.indexOf(share)}`], share, pixels, probabilities };
+    return { texts: [`${probabilities.indexOf(share)}`], share, pixels, maps, probabilities };
   } catch (error) {
     if (error instanceof SeveralDigits || !(error instanceof NoDigit)) throw error;
     return { reason: `No digit: ${error.message}` };
@@ -99,14 +101,15 @@ function readLines(picture, largest) {
 }
 
 /** Show a result; announce it to screen readers once the stroke is done. */
-function show({ texts, share, reason, pixels, probabilities, boxes }, isDone) {
+function show({ texts, share, reason, pixels, maps, probabilities, boxes }, isDone) {
   const said = reason ?? `${percent(share)} sure`;
   document.body.classList.toggle("none", !texts);
   document.body.classList.toggle("several", Boolean(boxes));
   showAnswer(texts ?? ["–"]);
   element("verdict").textContent = said;
   showShares(probabilities);
-  showSeen(pixels ?? new Uint8Array(SIDE * SIDE));
+  showPixels("seen", pixels ?? new Uint8Array(SIDE * SIDE));
+  showInside(maps && { pixels, maps, answer: Number(texts[0]) }, isDone);
   showBoxes(boxes ?? []);
   if (isDone) element("status").textContent = reason ?? `Answer: ${texts.join(", ")}, ${said}`;
 }
@@ -133,21 +136,31 @@ function showShares(probabilities) {
 function showBoxes(boxes) {
   const frames = boxes.map((box) => {
     const frame = document.createElement("div");
-    const edges = field.placeOf(box).map((share) => `${100 * share}%`);
-    ["left", "top", "width", "height"].forEach((side, n) => (frame.style[side] = edges[n]));
+    place(frame, field.placeOf(box));
     return frame;
   });
   element("boxes").replaceChildren(...frames);
+}
+
+/** Place an element by its left edge, upper edge, width and height, in shares of what it is in. */
+function place({ style }, shares) {
+  ["left", "top", "width", "height"].forEach((side, n) => (style[side] = `${100 * shares[n]}%`));
 }
 
 function percent(share) {
   return share > 0.9995 ? ">\u00a099.9\u00a0%" : `${(100 * share).toFixed(1)}\u00a0%`;
 }
 
-function showSeen(pixels) {
-  const image = new ImageData(SIDE, SIDE);
-  pixels.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
-  element("seen").getContext("2d").putImageData(image, 0, 0);
+/** Show what the net sees. */
+function showPixels(name, pixels) {
+  paint(element(name), (i) => Array(3).fill(pixels[i]));
+}
+
+/** Paint a square canvas; colour(i) gives the red, green and blue of a pixel. */
+function paint(canvas, colour) {
+  const image = new ImageData(canvas.width, canvas.width);
+  for (let i = 0; i < canvas.width ** 2; i++) image.data.set([...colour(i), 255], 4 * i);
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 /** Show a picture file and read it, without converting its colours. */
