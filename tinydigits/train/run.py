@@ -19,6 +19,7 @@ from tinydigits.files import scratch, sole_writer, write_atomically, write_json
 from tinydigits.net.formats import load_net
 from tinydigits.net.inference import infer
 from tinydigits.net.model import Net, parameter_count
+from tinydigits.net.trained import load
 from tinydigits.train import checkpoint, distributed, hardware
 from tinydigits.train.batches import Split, split
 from tinydigits.train.checkpoint import FINAL, LAST, METRICS, Origin
@@ -97,6 +98,8 @@ def _prepared(
     config: TrainConfig, data_dir: Path, world: World
 ) -> tuple[hardware.Compute, Dataset]:
     compute = choose(config, world)
+    if config.start:
+        load(config.start)  # a net that cannot be used is refused before digits are read
     dataset = world.one_after_the_first(
         lambda: load_digits(config.data, data_dir, hands=config.hands, strokes=config.strokes)
     )
