@@ -24,8 +24,9 @@ from tinydigits.export.folded import fold
 from tinydigits.export.quantised import quantise
 from tinydigits.net.shipped import WEIGHTS
 from tinydigits.serve import api, limits
+from tinydigits.serve.headers import SAME_ORIGIN
 from tinydigits.serve.limits import Limits
-from tinydigits.serve.served import SAME_ORIGIN, ServedNet, served_net
+from tinydigits.serve.served import ServedNet, served_net
 from tinydigits.train.recipes import RECIPES
 
 PNG, JPEG = "image/png", "image/jpeg"

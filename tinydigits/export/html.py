@@ -34,10 +34,10 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
 
     ``name`` is the net's name on the page; ``allowed`` is appended to the page's policy.
     """
-    style = _compact(_source("style.css"))
-    script = '"use strict";\n' + _compact("".join(_source(f"{each}.js") for each in SCRIPTS))
+    style = compact(_source("style.css"))
+    script = '"use strict";\n' + compact("".join(_source(f"{each}.js") for each in SCRIPTS))
     text = Template(_source("index.html")).substitute(
-        policy=_policy(style, script) + allowed,
+        policy=policy(style, script) + allowed,
         icon=ICON,
         style=style,
         script=script,
@@ -54,7 +54,7 @@ def _source(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
 
-def _compact(source: str) -> str:
+def compact(source: str) -> str:
     """Return JavaScript or CSS without comments, indentation and most line ends."""
     without_blocks = re.sub(r"^ */\*.*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
     without_comments = re.sub(r"(^| +)//.*$", "", without_blocks, flags=re.MULTILINE)
@@ -63,9 +63,10 @@ def _compact(source: str) -> str:
     return re.sub(r"(?<=[{(\[,;])\n", "", lines)
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str, images: str = "blob: data:") -> str:
+    """Return a page's policy: its own style and script, ``images`` from there, and no request."""
     return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src blob: data:; "
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src {images}; "
         f"style-src '{source_hash(style)}'; script-src '{source_hash(script)}'"
     )
 

@@ -15,8 +15,7 @@ from tinydigits.files import read_bytes
 from tinydigits.net.graph import layers_of
 from tinydigits.net.runtime import Session, logits, session_of
 from tinydigits.net.shipped import ONNX, net_file
-
-SAME_ORIGIN = "; connect-src 'self'"  # lets a user call the API from the page's console
+from tinydigits.serve.headers import SAME_ORIGIN
 
 
 @dataclass(frozen=True)
