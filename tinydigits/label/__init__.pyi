@@ -1,0 +1,5 @@
+from .copies import Copies as Copies
+from .journal import Decision as Decision
+from .scans import Scan as Scan
+from .session import Session as Session
+from .suggestions import Suggestion as Suggestion
