@@ -1,7 +1,8 @@
-"""Take the pictures of the guide: page.png, demo.gif, api.png, note.jpg and note-read.png.
+"""Take the pictures of the guide.
 
-A real Chromium draws digits on the exported page, and tries the API of a running server. The note
-with numbers is drawn as scenes are.
+They are page.png, demo.gif, api.png, label.png, note.jpg and note-read.png. A real Chromium draws
+digits on the exported page, tries the API of a running server, and labels photographs of digits.
+The note with numbers is drawn as scenes are.
 
     python docs/pictures.py --out docs
 """
@@ -106,6 +107,28 @@ def documentation(browser: Browser, out: Path) -> None:
         expect(predict.locator(".live-responses-table")).to_contain_text('"digit": 7')
         predict.evaluate("element => element.scrollIntoView()")
         page.screenshot(path=out / "api.png", animations="disabled")
+
+
+def labelling(browser: Browser, out: Path) -> None:
+    """Write label.png: the labelling page after a few decisions."""
+    rng, source = np.random.default_rng(LABEL_SEED), from_shapes()
+    with tempfile.TemporaryDirectory() as folder:
+        scans = Path(folder) / "scans"
+        scans.mkdir()
+        for number in range(LABEL_PICTURES):
+            digit = scene_of(writing.digit(source, LABEL_SIZE, rng), LABEL_SIZE, rng)
+            digit.save(scans / f"IMG_{number:04}.jpg", quality=90)
+        command = ("label", str(scans), "--out", f"{folder}/my-digits", "--no-browser")
+        with started("-m", "tinydigits", *command) as process:
+            line = wait_for("to label on", process.stderr)
+            page = browser.new_page(viewport=WINDOW, color_scheme="light")
+            page.goto(re.findall(r"http://\S+/", line)[0])
+            for left in range(LABEL_PICTURES, LABEL_PICTURES - LABEL_DECISIONS, -1):
+                expect(page.get_by_role("status")).to_contain_text(f"{left} of")
+                expect(page.locator("body")).to_have_attribute("aria-busy", "false")
+                page.keyboard.press("Enter" if page.locator("#confirm").is_enabled() else "x")
+            expect(page.get_by_role("status")).to_contain_text(f"{left - 1} of")
+            page.screenshot(path=out / "label.png", animations="disabled")
 
 
 def note(out: Path) -> None:

@@ -35,6 +35,7 @@ WINGS = (
     "strips",
     "export",
     "serve",
+    "label",
 )
 README = (ROOT / "README.md").read_text()
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -138,7 +139,9 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     assert "tinydigits/data/mnist.py" in names
     assert {f"tinydigits/net/weights/{recipe}.pth" for recipe in RECIPES} <= set(names)
     parts = [
-        path for folder in ("web", "export") for path in (ROOT / "tinydigits" / folder).rglob("*")
+        path
+        for folder in ("web", "export", "label")
+        for path in (ROOT / "tinydigits" / folder).rglob("*")
     ]
     files = {
         str(path.relative_to(ROOT))

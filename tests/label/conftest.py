@@ -10,20 +10,30 @@ from tests.pictures import drawn, side_by_side
 from tinydigits.label.copies import Copies
 from tinydigits.label.scans import Scan, found_in, key_of
 from tinydigits.label.session import Session
-from tinydigits.label.suggestions import Suggestion
-from tinydigits.reading.prediction import Prediction
+from tinydigits.label.suggestions import Answer, Suggestion
+from tinydigits.reading.read_command import png
 
 SURE = {"a/1.png": 0.9, "b/1.png": 0.6, "b/7.png": 0.8}  # probability of the digit in the name
 
 
+@pytest.fixture(scope="session")
+def files() -> dict[str, bytes]:
+    """Three digits, two of them with the same file name, and a picture with two."""
+    pictures = {
+        f"{name}.png": drawn(digit, size=(60, 60), pen=5)
+        for name, digit in (("a/1", 1), ("b/1", 2), ("b/7", 7))
+    }
+    pictures["two.png"] = side_by_side(3, 4, 60).resize((95, 50))
+    return {name: png(picture) for name, picture in pictures.items()}
+
+
 @pytest.fixture
-def scans(tmp_path: Path) -> Path:
-    """Three digits, two of them with the same file name, and a picture without one."""
+def scans(files: dict[str, bytes], tmp_path: Path) -> Path:
+    """The folder with these files."""
     folder = tmp_path / "scans"
-    for name, digit in (("a/1", 1), ("b/1", 2), ("b/7", 7)):
+    for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        drawn(digit, size=(60, 60), pen=5).save(folder / f"{name}.png")
-    side_by_side(3, 4, 60).resize((95, 50)).save(folder / "two.png")
+        (folder / name).write_bytes(content)
     return folder
 
 
@@ -31,10 +41,8 @@ def suggested(scan: Scan) -> Suggestion:
     """Read the digit from the file's name."""
     if scan.name not in SURE:
         return Suggestion(None, "there is more than one digit")
-    sure = SURE[scan.name]
-    shares = [(1 - sure) / 9] * 10
-    shares[int(scan.file.stem)] = sure
-    return Suggestion(Prediction(tuple(shares), np.zeros((28, 28), np.uint8)))
+    pixels = np.zeros((28, 28), np.uint8)
+    return Suggestion(Answer(int(scan.file.stem), SURE[scan.name], pixels))
 
 
 @pytest.fixture
@@ -60,5 +68,3 @@ def labelled(out: Path) -> dict[str, bytes]:
     """Return the copies: sub-folder and stem of the original's name, with their contents."""
     files = (path for path in out.glob("*/*") if path.is_file())
     return {f"{path.parent.name}/{path.stem[:-13]}": path.read_bytes() for path in files}
-
-

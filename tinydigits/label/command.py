@@ -8,7 +8,6 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
@@ -20,13 +19,12 @@ from tinydigits.label.page import page
 from tinydigits.label.scans import Scan, check_folders, found_in, key_of
 from tinydigits.label.server import application, server
 from tinydigits.label.session import Session
-from tinydigits.label.suggestions import suggestion
+from tinydigits.label.suggestions import Reader
 from tinydigits.net.shipped import DEFAULT
-from tinydigits.net.trained import load
-from tinydigits.reading.command import BATCH
 from tinydigits.serve.running import listening, process_kept, run_here
 
 HOST = "127.0.0.1"  # this machine only
+FEW = 64  # pictures: as many are read before a progress bar could be seen
 SECRET = 16  # random bytes in the page's address
 
 
@@ -43,14 +41,14 @@ def label(folders: tuple[Path, ...], *, out: Path, model: str, port: int, browse
     """
     check_folders(folders, out)
     files = found_in(folders)
-    suggest = partial(suggestion, net=load(model))
+    read = Reader(model)
     given = [*map(str, folders), "--out", str(out), *(["--model", model] * (model != DEFAULT))]
     go_on, train = shlex.join(["tinydigits", "label", *given]), _training(out)
     with sole_writer(out), listening(HOST, port, "--port") as on, process_kept():
         scans = _scans(files)
         different = {each.key: each for each in reversed(scans)}
         _tell_copies(len(scans) - len(different))
-        session = Session(different, Copies(out), suggest)
+        session = Session(different, Copies(out), read)
         try:
             unread = len(files) - len(scans) + _read(session)
             if not session.left and not session.decided:
@@ -71,7 +69,7 @@ def _training(out: Path) -> str:
 def _scans(files: Sequence[tuple[Path, str]]) -> list[Scan]:
     """Return the pictures; a file that cannot be read gets a line and is left out."""
     scans = list[Scan]()
-    hide = None if len(files) > BATCH else True
+    hide = None if len(files) > FEW else True
     for file, name in tqdm(files, "opening", unit="picture", leave=False, disable=hide):
         try:
             scans.append(Scan(file, name, key_of(read_bytes(file))))
@@ -91,7 +89,7 @@ def _read(session: Session) -> int:
     Each of these gets a line and is left out.
     """
     keys, unread = list(session.left), 0
-    hide = None if len(keys) > BATCH else True
+    hide = None if len(keys) > FEW else True
     for key in tqdm(keys, "reading", unit="picture", leave=False, disable=hide):
         try:
             session.suggestion(key)

@@ -26,7 +26,7 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, or refuse it with 403 and one line that says why."""
-        refusal = self._refusal(scope)
+        refusal = self._refusal(scope) if scope["type"] == "http" else ""
         answer = PlainTextResponse(f"{refusal}\n", 403) if refusal else self.app
         await answer(scope, receive, send)
 

@@ -138,11 +138,11 @@ def _described(session: Session, key: str) -> dict[str, Any]:
         "digit": None,
         "reason": said.reason,
     }
-    if said.prediction is None:
+    if said.answer is None:
         return told
-    seen = base64.b64encode(png(Image.fromarray(said.prediction.pixels))).decode()
+    seen = base64.b64encode(png(Image.fromarray(said.answer.pixels))).decode()
     return told | {
-        "digit": said.prediction.digit,
+        "digit": said.answer.digit,
         "probability": said.probability,
         "seen": f"data:image/png;base64,{seen}",
     }

@@ -95,7 +95,7 @@ class Session:
         self.left.append(key)
 
     def _decision(self, scan: Scan, label: Label | None) -> Decision:
-        said = self.suggestion(scan.key).prediction
+        said = self.suggestion(scan.key).answer
         told = (said.digit, round(said.probability, 4)) if said else (None, None)
         return Decision(journal.now(), scan.key, scan.name, label, *told)
 
