@@ -9,6 +9,7 @@ The note with numbers is drawn as scenes are.
 
 import argparse
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tests.drawing import expect_answer, on_field, ways, write
+from tests.processes import started, wait_for
 from tests.serving import server
 from tinydigits.export import html, parity
 from tinydigits.export.folded import fold
@@ -31,7 +33,7 @@ from tinydigits.reading.read_command import marked_copy
 from tinydigits.reading.reading import read
 from tinydigits.scenes import scene, setting, settings, writing
 from tinydigits.scenes.glyphs import from_shapes
-from tinydigits.scenes.writing import Mark
+from tinydigits.scenes.writing import Mark, Source
 
 WINDOW = ViewportSize(width=800, height=620)
 TALL_WINDOW = ViewportSize(width=1000, height=1150)
@@ -44,6 +46,8 @@ NOTE_SEED = 3
 NOTE_DIGITS = (5, 3, 6)  # in each line of the note
 NOTE_SIZE = 58.0  # pixels of a digit on it
 NOTE_SHAPE = (480, 640)  # height and width of the picture
+NOTE_PARTS = (settings.writing, settings.note, settings.slightly, settings.desk)
+LABEL_SEED, LABEL_PICTURES, LABEL_DECISIONS = 5, 12, 4
 
 
 def drawing_page(browser: Browser, out: Path) -> None:
@@ -116,8 +120,8 @@ def labelling(browser: Browser, out: Path) -> None:
         scans = Path(folder) / "scans"
         scans.mkdir()
         for number in range(LABEL_PICTURES):
-            digit = scene_of(writing.digit(source, LABEL_SIZE, rng), LABEL_SIZE, rng)
-            digit.save(scans / f"IMG_{number:04}.jpg", quality=90)
+            marks = [writing.digit(source, NOTE_SIZE, rng)]
+            photograph(marks, NOTE_PARTS, rng, source).save(scans / f"IMG_{number:04}.jpg")
         command = ("label", str(scans), "--out", f"{folder}/my-digits", "--no-browser")
         with started("-m", "tinydigits", *command) as process:
             line = wait_for("to label on", process.stderr)
@@ -129,6 +133,16 @@ def labelling(browser: Browser, out: Path) -> None:
                 page.keyboard.press("Enter" if page.locator("#confirm").is_enabled() else "x")
             expect(page.get_by_role("status")).to_contain_text(f"{left - 1} of")
             page.screenshot(path=out / "label.png", animations="disabled")
+
+
+def photograph(
+    marks: list[Mark], parts: tuple[settings.Part, ...], rng: np.random.Generator, source: Source
+) -> Image.Image:
+    """Return a photograph of a note with these marks."""
+    height, width = NOTE_SHAPE
+    centre = (width / 2, height / 2)
+    drawn = scene(marks, setting(parts, rng), NOTE_SHAPE, NOTE_SIZE, centre, rng, source)
+    return Image.fromarray(drawn.picture)
 
 
 def note(out: Path) -> None:
@@ -144,11 +158,8 @@ def note(out: Path) -> None:
         left = writing.bounds(line)[0][0]
         by = np.array((-2 * NOTE_SIZE - left, 1.5 * NOTE_SIZE * (number - 1)))
         marks += [mark.moved(by) for mark in line]
-    parts = (settings.writing, settings.note, settings.slightly, settings.desk, settings.ruled)
-    height, width = NOTE_SHAPE
-    centre = (width / 2, height / 2)
-    drawn = scene(marks, setting(parts, rng), NOTE_SHAPE, NOTE_SIZE, centre, rng, source)
-    Image.fromarray(drawn.picture).save(out / "note.jpg", quality=90)
+    drawn = photograph(marks, (*NOTE_PARTS, settings.ruled), rng, source)
+    drawn.save(out / "note.jpg", quality=90)
     page = read(out / "note.jpg")
     marked_copy(str(out / "note.jpg"), page).save(out / "note-read.png")
 
@@ -168,8 +179,9 @@ def main() -> None:
         )
         drawing_page(browser, options.out)
         documentation(browser, options.out)
+        labelling(browser, options.out)
         browser.close()
-    for name in ("page.png", "demo.gif", "api.png", "note.jpg", "note-read.png"):
+    for name in ("page.png", "demo.gif", "api.png", "label.png", "note.jpg", "note-read.png"):
         print(f"wrote {options.out / name}")
 
 

@@ -90,7 +90,8 @@ def test_a_decision_on_outdated_knowledge_changes_nothing(
 
 def test_a_later_session_goes_on(begin: Begin, scans: Path) -> None:
     session = begin()
-    for name, label in (("b/1.png", 2), ("two.png", "none"), ("a/1.png", 1)):
+    labels: dict[str, journal.Label] = {"b/1.png": 2, "two.png": "none", "a/1.png": 1}
+    for name, label in labels.items():
         session.decide(key(session, name), label, None)
     session.decide(key(session, "b/1.png"), 3, 2)
     (scans / "a").rename(scans / "moved")  # a picture is its content

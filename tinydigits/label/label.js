@@ -149,7 +149,7 @@ function showRecent() {
     const button = row.appendChild(document.createElement("button"));
     const image = button.appendChild(document.createElement("img"));
     button.type = "button";
-    image.src = address(picture);
+    image.src = picture.seen ?? address(picture); // so small, only the digit alone can be seen
     image.alt = picture.file;
     button.append(picture.label === "none" ? "✕" : picture.label);
     button.setAttribute("aria-label", `${picture.file}: ${named(picture.label)}. Change`);
