@@ -11,7 +11,7 @@ from tinydigits.label.copies import Copies
 from tinydigits.label.scans import Scan, found_in, key_of
 from tinydigits.label.session import Session
 from tinydigits.label.suggestions import Answer, Suggestion
-from tinydigits.reading.read_command import png
+from tinydigits.reading.pictures import png
 
 SURE = {"a/1.png": 0.9, "b/1.png": 0.6, "b/7.png": 0.8}  # probability of the digit in the name
 

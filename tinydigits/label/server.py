@@ -22,7 +22,6 @@ from tinydigits.label.journal import is_label
 from tinydigits.label.session import OutdatedError, Session
 from tinydigits.reading import pictures
 from tinydigits.reading.image import opaque
-from tinydigits.reading.read_command import png
 from tinydigits.serve.headers import SecurityHeaders, page_response
 
 LARGEST = 1000  # pixels of a shown picture's longer side
@@ -47,7 +46,7 @@ def application(session: Session, page: bytes, token: str, finish: Callable[[], 
         scan = session.scans.get(request.path_params["key"])
         if scan is None:
             return PlainTextResponse("no such picture", 404)
-        shown = png(_shown(pictures.open_picture(str(scan.file))))
+        shown = pictures.png(_shown(pictures.open_picture(str(scan.file))))
         # Its address is its content, so it never changes; tabs keep it until they are closed.
         headers = {"cache-control": "private, max-age=86400, immutable"}
         return Response(shown, media_type="image/png", headers=headers)
@@ -140,7 +139,7 @@ def _described(session: Session, key: str) -> dict[str, Any]:
     }
     if said.answer is None:
         return told
-    seen = base64.b64encode(png(Image.fromarray(said.answer.pixels))).decode()
+    seen = base64.b64encode(pictures.png(Image.fromarray(said.answer.pixels))).decode()
     return told | {
         "digit": said.answer.digit,
         "probability": said.probability,
