@@ -1,13 +1,19 @@
+<<<<<<< HEAD
 """Take the pictures of the guide: page.png, inside.png, demo.gif, api.png and the two of a note.
+=======
+"""Take the pictures of the guide.
+>>>>>>> label
 
-A real Chromium draws digits on the exported page, and tries the API of a running server. The note
-with numbers is drawn as scenes are.
+They are page.png, demo.gif, api.png, label.png, note.jpg and note-read.png. A real Chromium draws
+digits on the exported page, tries the API of a running server, and labels photographs of digits.
+The note with numbers is drawn as scenes are.
 
     python docs/pictures.py --out docs
 """
 
 import argparse
 import io
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +27,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
 from tests.drawing import expect_answer, on_field, ways, write
+from tests.processes import started, wait_for
 from tests.serving import server
 from tinydigits.export import html, parity
 from tinydigits.export.folded import fold
@@ -30,7 +37,7 @@ from tinydigits.reading.read_command import marked_copy
 from tinydigits.reading.reading import read
 from tinydigits.scenes import scene, setting, settings, writing
 from tinydigits.scenes.glyphs import from_shapes
-from tinydigits.scenes.writing import Mark
+from tinydigits.scenes.writing import Mark, Source
 
 WINDOW = ViewportSize(width=800, height=620)
 INSIDE_WINDOW = ViewportSize(width=800, height=1150)
@@ -44,6 +51,8 @@ NOTE_SEED = 3
 NOTE_DIGITS = (5, 3, 6)  # in each line of the note
 NOTE_SIZE = 58.0  # pixels of a digit on it
 NOTE_SHAPE = (480, 640)  # height and width of the picture
+NOTE_PARTS = (settings.writing, settings.note, settings.slightly, settings.desk)
+LABEL_SEED, LABEL_PICTURES, LABEL_DECISIONS = 5, 12, 4
 
 
 def drawing_page(browser: Browser, out: Path) -> None:
@@ -123,6 +132,38 @@ def documentation(browser: Browser, out: Path) -> None:
         page.screenshot(path=out / "api.png", animations="disabled")
 
 
+def labelling(browser: Browser, out: Path) -> None:
+    """Write label.png: the labelling page after a few decisions."""
+    rng, source = np.random.default_rng(LABEL_SEED), from_shapes()
+    with tempfile.TemporaryDirectory() as folder:
+        scans = Path(folder) / "scans"
+        scans.mkdir()
+        for number in range(LABEL_PICTURES):
+            marks = [writing.digit(source, NOTE_SIZE, rng)]
+            photograph(marks, NOTE_PARTS, rng, source).save(scans / f"IMG_{number:04}.jpg")
+        command = ("label", str(scans), "--out", f"{folder}/my-digits", "--no-browser")
+        with started("-m", "tinydigits", *command) as process:
+            line = wait_for("to label on", process.stderr)
+            page = browser.new_page(viewport=WINDOW, color_scheme="light")
+            page.goto(re.findall(r"http://\S+/", line)[0])
+            for left in range(LABEL_PICTURES, LABEL_PICTURES - LABEL_DECISIONS, -1):
+                expect(page.get_by_role("status")).to_contain_text(f"{left} of")
+                expect(page.locator("body")).to_have_attribute("aria-busy", "false")
+                page.keyboard.press("Enter" if page.locator("#confirm").is_enabled() else "x")
+            expect(page.get_by_role("status")).to_contain_text(f"{left - 1} of")
+            page.screenshot(path=out / "label.png", animations="disabled")
+
+
+def photograph(
+    marks: list[Mark], parts: tuple[settings.Part, ...], rng: np.random.Generator, source: Source
+) -> Image.Image:
+    """Return a photograph of a note with these marks."""
+    height, width = NOTE_SHAPE
+    centre = (width / 2, height / 2)
+    drawn = scene(marks, setting(parts, rng), NOTE_SHAPE, NOTE_SIZE, centre, rng, source)
+    return Image.fromarray(drawn.picture)
+
+
 def note(out: Path) -> None:
     """Write note.jpg, a photographed note with numbers, and note-read.png, what is read of it."""
     rng, source = np.random.default_rng(NOTE_SEED), from_shapes()
@@ -136,11 +177,8 @@ def note(out: Path) -> None:
         left = writing.bounds(line)[0][0]
         by = np.array((-2 * NOTE_SIZE - left, 1.5 * NOTE_SIZE * (number - 1)))
         marks += [mark.moved(by) for mark in line]
-    parts = (settings.writing, settings.note, settings.slightly, settings.desk, settings.ruled)
-    height, width = NOTE_SHAPE
-    centre = (width / 2, height / 2)
-    drawn = scene(marks, setting(parts, rng), NOTE_SHAPE, NOTE_SIZE, centre, rng, source)
-    Image.fromarray(drawn.picture).save(out / "note.jpg", quality=90)
+    drawn = photograph(marks, (*NOTE_PARTS, settings.ruled), rng, source)
+    drawn.save(out / "note.jpg", quality=90)
     page = read(out / "note.jpg")
     marked_copy(str(out / "note.jpg"), page).save(out / "note-read.png")
 
@@ -160,8 +198,13 @@ def main() -> None:
         )
         drawing_page(browser, options.out)
         documentation(browser, options.out)
+        labelling(browser, options.out)
         browser.close()
+<<<<<<< HEAD
     for name in ("page.png", "inside.png", "demo.gif", "api.png", "note.jpg", "note-read.png"):
+=======
+    for name in ("page.png", "demo.gif", "api.png", "label.png", "note.jpg", "note-read.png"):
+>>>>>>> label
         print(f"wrote {options.out / name}")
 
 

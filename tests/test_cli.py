@@ -218,6 +218,7 @@ def test_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
             "study",
             "compare",
             "serve",
+            "label",
             "verify",
         )
     ],

@@ -21,7 +21,7 @@ from tests.conftest import MNIST, ROOT, missing_mnist, need
 from tests.pictures import drawn
 from tests.serving import server
 from tinydigits.export.parity import COMPILERS
-from tinydigits.train.recipes import RECIPES
+from tinydigits.net.shipped import NAMES
 
 WINGS = (
     "net",
@@ -35,6 +35,7 @@ WINGS = (
     "strips",
     "export",
     "serve",
+    "label",
 )
 README = (ROOT / "README.md").read_text()
 GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -154,9 +155,11 @@ def test_wheel_holds_the_package_and_nothing_else(installed: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "tinydigits/py.typed" in names
     assert "tinydigits/data/mnist.py" in names
-    assert {f"tinydigits/net/weights/{recipe}.pth" for recipe in RECIPES} <= set(names)
+    assert {f"tinydigits/net/weights/{recipe}.pth" for recipe in NAMES} <= set(names)
     parts = [
-        path for folder in ("web", "export") for path in (ROOT / "tinydigits" / folder).rglob("*")
+        path
+        for folder in ("web", "export", "label")
+        for path in (ROOT / "tinydigits" / folder).rglob("*")
     ]
     files = {
         str(path.relative_to(ROOT))

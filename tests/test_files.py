@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from tinydigits.errors import InputError
-from tinydigits.files import sole_writer, write_atomically, write_folder
+from tinydigits.files import (
+    append_line,
+    cut_half_line,
+    sole_writer,
+    whole_lines,
+    write_atomically,
+    write_folder,
+)
 
 
 def test_content_arrives_and_folders_are_made(tmp_path: Path) -> None:
@@ -109,3 +116,31 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     with pytest.raises(InputError, match=r"cannot write .*: File exists"), sole_writer(file):
         pytest.fail("there is no such folder")
+
+
+@pytest.mark.parametrize("half", [b"", b"seco", b"\0\0"])
+def test_a_half_line_is_left_out_and_cut_off(tmp_path: Path, half: bytes) -> None:
+    path = tmp_path / "lines"
+    append_line(path, "first", "")
+    with path.open("ab") as file:
+        file.write(half)
+    assert whole_lines(path) == [b"first"]
+    cut_half_line(path)
+    append_line(path, "second", "")
+    assert path.read_bytes() == b"first\nsecond\n"
+
+
+def test_a_line_that_cannot_be_written_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "lines"
+    append_line(path, "first", "")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match=r"cannot write .*lines: No space left on device; do so"):
+        append_line(path, "second", "do so")
+    assert path.read_bytes() == b"first\n"
+    assert whole_lines(tmp_path / "missing") == []

@@ -51,6 +51,7 @@ COMMANDS = [
     "export html people digits.html",
     "export safetensors people digits",
     "serve --host 8–7",
+    "label pictures --out pictures/wrong–7",
     "verify",
 ]
 ENCODINGS = ["ascii", "cp1252", "cp437"]

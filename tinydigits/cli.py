@@ -406,8 +406,7 @@ class Serve:
     """Site whose pages may call the API, such as https://example.com; * allows all sites."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise InputError(f"--port is {self.port}, but must be from 0 to 65535")
+        _check_port(self.port)
         if self.workers < 1:
             raise InputError(f"--workers is {self.workers}, but must be at least 1")
         for origin in self.allow_origin:
@@ -424,6 +423,45 @@ class Serve:
             workers=self.workers,
             origins=self.allow_origin,
         )
+
+
+@dataclass(frozen=True)
+class Label:
+    """Sort pictures into folders by digit on a local page, where one key confirms or corrects each.
+
+    Doubtful pictures come first. Each decision is saved at once; run the same command again to go
+    on.
+    """
+
+    folders: tyro.conf.Positional[tuple[Path, ...]]
+    """Folders with pictures, which are not changed."""
+    out: Path
+    """Folder for labelled copies, in subfolders 0 to 9, and for labels.jsonl, the journal."""
+    model: Model = DEFAULT
+    port: int = 0
+    """Port of the page on 127.0.0.1; 0 picks a free port."""
+    no_browser: bool = False
+    """Print the page's address only, without opening a browser."""
+
+    def __post_init__(self) -> None:
+        _check_port(self.port)
+
+    def run(self) -> int:
+        with extra("serve", "label"):
+            from tinydigits.label.command import label
+
+        return label(
+            self.folders,
+            out=self.out,
+            model=self.model,
+            port=self.port,
+            browser=not self.no_browser,
+        )
+
+
+def _check_port(port: int) -> None:
+    if not 0 <= port <= 65535:
+        raise InputError(f"--port is {port}, but must be from 0 to 65535")
 
 
 @dataclass(frozen=True)
@@ -447,6 +485,7 @@ Command = (
     | Compare
     | Export
     | Serve
+    | Label
     | Verify
 )
 

@@ -1,10 +1,10 @@
-"""Reading files, and writing them whole or not at all."""
+"""Reading files, and writing them whole or not at all, or line by line."""
 
 import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,20 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; give a readable file") from error
+
+
+def read_if_there(path: Path) -> bytes:
+    """Return a file's content; none if there is no such file.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -86,6 +100,53 @@ def write_json(path: Path, content: Any) -> None:
         InputError: as for ``write_atomically``.
     """
     write_atomically(path, f"{json.dumps(content, indent=1)}\n".encode())
+
+
+def whole_lines(path: Path) -> list[bytes]:
+    """Return a file's lines; none if there is no such file.
+
+    A last line without an end is what a crash left of it, and is left out.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    *lines, _half = read_if_there(path).split(b"\n")
+    return lines
+
+
+def cut_half_line(path: Path) -> None:
+    """Remove a last line without an end, which would become part of the next line.
+
+    Raises:
+        InputError: the file cannot be read or written.
+    """
+    whole, newline, half = read_if_there(path).rpartition(b"\n")
+    if half:
+        write_atomically(path, whole + newline)
+
+
+def append_line(path: Path, line: str, advice: str) -> None:
+    """Append a line to a file; return once it is on the disk.
+
+    If that fails, nothing of the line stays, and the message ends with ``advice``.
+
+    Raises:
+        InputError: the file cannot be written, or the disk is full.
+    """
+    try:
+        # Without a buffer: it would try to write the line again when it is closed.
+        with path.open("ab", buffering=0) as file:
+            size, left = file.tell(), f"{line}\n".encode()
+            try:
+                while left:
+                    left = left[file.write(left) :]
+                os.fsync(file.fileno())
+            except OSError:
+                with suppress(OSError):  # a device
+                    file.truncate(size)
+                raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}; {advice}") from error
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from torch import nn
 
 from tinydigits import Net, infer, load
 from tinydigits.export.folded import activations, fold, logits
-from tinydigits.train.recipes import RECIPES
+from tinydigits.net.shipped import NAMES
 
 
 def unsettled() -> Net:
@@ -29,7 +29,7 @@ def test_folded_net_gives_the_same_logits() -> None:
     torch.testing.assert_close(logits(fold(net), pixels).float(), infer(net, pixels))
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", NAMES)
 def test_folded_shipped_nets_give_the_same_logits(recipe: str) -> None:
     pixels = torch.randint(0, 256, (20, 28, 28), generator=torch.Generator().manual_seed(1))
     net = load(recipe)

@@ -12,9 +12,9 @@ from tests.test_records import NOW, STUDIES, damage, interval
 from tinydigits import Net, infer, load, report
 from tinydigits.data.dataset import Dataset
 from tinydigits.export.safetensors import folder, studies
-from tinydigits.net.shipped import WEIGHTS
+from tinydigits.net.shipped import NAMES, WEIGHTS
 from tinydigits.net.trained import source_of
-from tinydigits.train.recipes import RECIPES, Recipe
+from tinydigits.train.recipes import Recipe
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_card_quotes_the_study_of_a_recipe_only(drawn: Dataset, tmp_path: Path) 
     assert "Recipe" not in folder(source_of(str(copy)), tested, "x")["README.md"].decode()
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", NAMES)
 def test_studies_in_the_package_are_the_records(recipe: Recipe) -> None:
     accuracies = list(STUDIES[NOW][recipe].accuracies.values())
     told = studies()[recipe]

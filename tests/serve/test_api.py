@@ -22,11 +22,11 @@ from tinydigits.data import synthetic
 from tinydigits.export import html, onnx
 from tinydigits.export.folded import fold
 from tinydigits.export.quantised import quantise
-from tinydigits.net.shipped import WEIGHTS
+from tinydigits.net.shipped import NAMES, WEIGHTS
 from tinydigits.serve import api, limits
+from tinydigits.serve.headers import SAME_ORIGIN
 from tinydigits.serve.limits import Limits
-from tinydigits.serve.served import SAME_ORIGIN, ServedNet, served_net
-from tinydigits.train.recipes import RECIPES
+from tinydigits.serve.served import ServedNet, served_net
 
 PNG, JPEG = "image/png", "image/jpeg"
 DIGITS, LABELS = synthetic.draw(12, seed=11)
@@ -376,7 +376,7 @@ def one(page: Any) -> Any:
     return digit
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", NAMES)
 def test_the_onnx_files_of_the_package_are_its_nets(recipe: str) -> None:
     assert (WEIGHTS / f"{recipe}.onnx").read_bytes() == onnx.in_floats(fold(load(recipe)))
 

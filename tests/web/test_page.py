@@ -44,11 +44,11 @@ def test_the_page_is_small(file: Path) -> None:
 
 def test_only_spaces_that_mean_something_are_kept() -> None:
     script = """  const say = (x) => [ "a, b", `c: ${x}, d` ];  // e\n  return x\n"""
-    assert html._compact(script, html.SCRIPT_SIGNS) == (
+    assert html.compact(script, html.SCRIPT_SIGNS) == (
         """const say=(x)=>["a, b",`c: ${x}, d`];return x\n"""
     )
     style = "p :hover,\np { margin: 0 1px; }\n@media all and (min-width: 1px) {}\n"
-    assert html._compact(style, html.STYLE_SIGNS) == (
+    assert html.compact(style, html.STYLE_SIGNS) == (
         "p :hover,p{margin:0 1px;}\n@media all and (min-width:1px){}\n"
     )
 

@@ -35,8 +35,13 @@ from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.shipped import DEFAULT, ONNX
 from tinydigits.net.trained import load
 from tinydigits.reading import pictures
+<<<<<<< HEAD
 from tinydigits.reading.read_command import png, watched
 from tinydigits.sets import folders, pairs
+=======
+from tinydigits.reading.command import inputs_of
+from tinydigits.reading.read_command import watched
+>>>>>>> label
 
 CSV = ".csv"
 
@@ -298,5 +303,5 @@ def _draw_mistakes(tested: numbers.Assessment, folder: Path) -> int:
     wrong = [each for each in tested.answers if not each.is_right]
     for each in wrong:
         name = pictures.numbered(folder, each.picture.file, each.picture.row)
-        write_atomically(name, png(numbers.mistake(each)))
+        write_atomically(name, pictures.png(numbers.mistake(each)))
     return len(wrong)

@@ -38,11 +38,11 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
 
     ``name`` is the net's name on the page; ``allowed`` is appended to the page's policy.
     """
-    style = _compact(_source("style.css"), STYLE_SIGNS)
+    style = compact(_source("style.css"), STYLE_SIGNS)
     scripts = "".join(_source(f"{each}.js") for each in SCRIPTS)
-    script = '"use strict";\n' + _compact(scripts, SCRIPT_SIGNS)
+    script = '"use strict";\n' + compact(scripts, SCRIPT_SIGNS)
     text = Template(_source("index.html")).substitute(
-        policy=_policy(style, script) + allowed,
+        policy=policy(style, script) + allowed,
         icon=ICON,
         style=style,
         script=script,
@@ -59,7 +59,7 @@ def _source(name: str) -> str:
     return (WEB / name).read_text(encoding="utf-8")
 
 
-def _compact(source: str, signs: str) -> str:
+def compact(source: str, signs: str) -> str:
     """Return JavaScript or CSS without comments, most line ends and spaces beside ``signs``."""
     without_blocks = re.sub(r"^ */\*.*?\*/\n", "", source, flags=re.MULTILINE | re.DOTALL)
     without_comments = re.sub(r"(^| +)//.*$", "", without_blocks, flags=re.MULTILINE)
@@ -69,9 +69,10 @@ def _compact(source: str, signs: str) -> str:
     return re.sub(rf"({QUOTED})| *({signs}) *", lambda found: found[1] or found[2], joined)
 
 
-def _policy(style: str, script: str) -> str:
+def policy(style: str, script: str, images: str = "blob: data:") -> str:
+    """Return a page's policy: its own style and script, ``images`` from there, and no request."""
     return (
-        "default-src 'none'; base-uri 'none'; form-action 'none'; img-src blob: data:; "
+        f"default-src 'none'; base-uri 'none'; form-action 'none'; img-src {images}; "
         f"style-src '{source_hash(style)}'; script-src '{source_hash(script)}'"
     )
 

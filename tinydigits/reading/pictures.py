@@ -186,3 +186,10 @@ def _unknown(file: BinaryIO) -> str:
     file.seek(0)
     is_heic = re.match(HEIC, file.read(16), re.DOTALL)
     return messages.HEIC if is_heic and "HEIF" not in Image.OPEN else messages.NO_PICTURE
+
+
+def png(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG."""
+    content = io.BytesIO()
+    image.save(content, "PNG")
+    return content.getvalue()

@@ -61,7 +61,7 @@ def read(
                 continue
             tqdm.write(shown(file, page, doubt, answered == 0))
             if marked:
-                copy = png(marked_copy(picture, page, doubt))
+                copy = pictures.png(marked_copy(picture, page, doubt))
                 write_atomically(pictures.numbered(marked, file, answered), copy)
             answered += 1
     if answered == len(files):
@@ -191,10 +191,3 @@ def marked_copy(file: Picture, page: Page, doubt: float = 0) -> Image.Image:
             place, anchor = ((left, upper), "lb") if upper >= size else ((left, lower), "lt")
             draw.text(place, _answer(each, doubt), INK, anchor=anchor, font_size=size)
     return copy
-
-
-def png(image: Image.Image) -> bytes:
-    """Return a picture as the bytes of a PNG."""
-    content = io.BytesIO()
-    image.save(content, "PNG")
-    return content.getvalue()

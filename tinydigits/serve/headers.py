@@ -1,12 +1,15 @@
 """What every response needs: security headers, permission for other sites, no body for HEAD."""
 
+import re
 from collections.abc import Collection
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = "content-security-policy"
+SAME_ORIGIN = "; connect-src 'self'"  # of a page that may send requests to its own server
 ALWAYS = {
     POLICY: "default-src 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -54,6 +57,14 @@ class Heads:
             await send({**message, "body": b""} if "body" in message else message)
 
         await self.app({**scope, "method": "GET"}, receive, tell)
+
+
+def page_response(content: bytes) -> Response:
+    """Return the response with a page, HTML in UTF-8, that states its policy itself."""
+    found = re.search(rb'http-equiv="Content-Security-Policy" content="(.*?)"', content)
+    assert found is not None
+    # Browsers ignore frame-ancestors in a page's own policy.
+    return HTMLResponse(content, headers={POLICY: f"{found[1].decode()}; frame-ancestors 'none'"})
 
 
 def shared(app: ASGIApp, origins: Collection[str]) -> ASGIApp:

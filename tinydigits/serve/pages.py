@@ -4,19 +4,19 @@ import re
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import core as swagger
 
 from tinydigits.export.html import source_hash
-from tinydigits.serve.headers import POLICY
+from tinydigits.serve.headers import POLICY, page_response
 
 STATIC = "/docs/static"
 
 
 def add_pages(api: FastAPI, content: bytes) -> None:
     """Add the drawing page (HTML, UTF-8) at ``/`` and the API documentation at ``/docs``."""
-    page = _page(content)
+    page = page_response(content)
     docs = _documentation()
     api.mount(STATIC, StaticFiles(directory=swagger._STATIC_PATH), name="static")
 
@@ -27,13 +27,6 @@ def add_pages(api: FastAPI, content: bytes) -> None:
     @api.get("/docs", include_in_schema=False)
     async def document() -> Response:
         return docs
-
-
-def _page(content: bytes) -> Response:
-    found = re.search(rb'http-equiv="Content-Security-Policy" content="(.*?)"', content)
-    assert found is not None
-    # Browsers ignore frame-ancestors in a page's own policy.
-    return HTMLResponse(content, headers={POLICY: f"{found[1].decode()}; frame-ancestors 'none'"})
 
 
 def _documentation() -> Response:

@@ -15,8 +15,7 @@ from tinydigits.files import read_bytes
 from tinydigits.net.graph import layers_of
 from tinydigits.net.runtime import Session, logits, session_of
 from tinydigits.net.shipped import ONNX, net_file
-
-SAME_ORIGIN = "; connect-src 'self'"  # lets a user call the API from the page's console
+from tinydigits.serve.headers import SAME_ORIGIN
 
 
 @dataclass(frozen=True)
@@ -37,13 +36,21 @@ def served_net(model: str) -> ServedNet:
     Raises:
         InputError: there is no such net, or the file holds no float net of tinydigits.
     """
-    file = net_file(model, suffix=ONNX)
-    is_onnx = file.suffix.lower() == ONNX
-    content = read_bytes(file) if is_onnx else _exported(str(file))
-    name = file.stem if is_onnx else file.name
+    file, content = onnx_of(model)
+    name = file.stem if file.suffix.lower() == ONNX else file.name
     page = html.page(layers_of(content, file), name, allowed=SAME_ORIGIN)
     session_of(content)  # rejects a net that cannot answer
     return ServedNet(name, content, page)
+
+
+def onnx_of(model: str) -> tuple[Path, bytes]:
+    """Return the file of a net and its ONNX model; ``model`` is as for ``served_net``.
+
+    Raises:
+        InputError: there is no such net, or it cannot be exported.
+    """
+    file = net_file(model, suffix=ONNX)
+    return file, read_bytes(file) if file.suffix.lower() == ONNX else _exported(str(file))
 
 
 def _exported(file: str) -> bytes:

@@ -1,7 +1,6 @@
 """A study's folder: its options, its machine, and a line for each seed, written as it ends."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinydigits.errors import InputError
-from tinydigits.files import write_atomically, write_json
+from tinydigits.files import append_line, cut_half_line, read_if_there, whole_lines, write_json
 from tinydigits.train.config import TrainConfig
 
 CONFIG, ENVIRONMENT, RUNS = "config.json", "environment.json", "runs.jsonl"
@@ -52,8 +51,8 @@ def read(folder: Path) -> Ledger:
         InputError: there is no study, or one of its files is damaged.
     """
     options = _options(folder / CONFIG)
-    *lines, _half = _content(folder / RUNS).split(b"\n")
-    runs = [_run(line, f"{folder / RUNS} line {n}") for n, line in enumerate(lines, 1)]
+    lines = enumerate(whole_lines(folder / RUNS), 1)
+    runs = [_run(line, f"{folder / RUNS} line {n}") for n, line in lines]
     twice = [seed for seed, times in Counter(run.seed for run in runs).items() if times > 1]
     if twice:
         raise InputError(
@@ -69,7 +68,7 @@ def earlier_runs(folder: Path, config: TrainConfig, damage: bool) -> list[Run]:
     Raises:
         InputError: the folder contains another study, or a damaged one.
     """
-    if not _content(folder / CONFIG) and not _content(folder / RUNS):
+    if not read_if_there(folder / CONFIG) and not read_if_there(folder / RUNS):
         return []
     earlier = read(folder)
     other = differing(earlier.config, config)
@@ -99,11 +98,9 @@ def begin(
     options = {name: value for name, value in config.to_dict().items() if name != "seed"}
     described = {"dataset": " + ".join(config.data), "warning": warning, **options}
     for name, content in ((ENVIRONMENT, environment), (CONFIG, described)):
-        if not _content(folder / name):
+        if not read_if_there(folder / name):
             write_json(folder / name, content)
-    whole, newline, half = _content(folder / RUNS).rpartition(b"\n")
-    if half:  # what a crash left; its seed runs again
-        write_atomically(folder / RUNS, whole + newline)
+    cut_half_line(folder / RUNS)  # its seed runs again
 
 
 def append(folder: Path, run: Run) -> None:
@@ -113,17 +110,8 @@ def append(folder: Path, run: Run) -> None:
         InputError: the file cannot be written, or the disk is full.
     """
     values = {name: value for name, value in asdict(run).items() if value is not None}
-    path = folder / RUNS
-    try:
-        with path.open("ab") as file:
-            file.write(f"{json.dumps(values)}\n".encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; the seeds in it are kept: make room on the "
-            "disk, and run the same command to continue"
-        ) from error
+    advice = "the seeds in it are kept: make room on the disk, and run the same command to continue"
+    append_line(folder / RUNS, json.dumps(values), advice)
 
 
 def differing(a: TrainConfig, b: TrainConfig) -> dict[str, tuple[Any, Any]]:
@@ -147,18 +135,8 @@ def _flat(options: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _content(path: Path) -> bytes:
-    """Return the file's bytes; none if there is no such file."""
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
-        return b""
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-
-
 def _options(path: Path) -> dict[str, Any]:
-    content = _content(path)
+    content = read_if_there(path)
     if not content:
         raise InputError(
             f"{path.parent} contains no study: there is no {path}; run one with tinydigits study "
