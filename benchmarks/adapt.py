@@ -100,10 +100,13 @@ def _divided(written: Sequence[Written]) -> tuple[Digits, Digits]:
 def _result(learned: Digits, read: Digits, config: TrainConfig, data_dir: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "digits.npz"
-        parts = {"x_train": learned, "x_test": read}
-        arrays = {name: each.images.numpy() for name, each in parts.items()}
-        labels = {name.replace("x", "y"): each.labels.numpy() for name, each in parts.items()}
-        np.savez(file, **arrays, **labels)
+        np.savez(
+            file,
+            x_train=learned.images,
+            y_train=learned.labels,
+            x_test=read.images,
+            y_test=read.labels,
+        )
         dataset = load_digits((*config.data, str(file)), data_dir, hands=0, strokes=config.strokes)
     adapted, seconds = train_seed(config, dataset)
     mnist = dataset.test[: dataset.tests[0][1]]

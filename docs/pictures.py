@@ -1,11 +1,8 @@
-<<<<<<< HEAD
-"""Take the pictures of the guide: page.png, inside.png, demo.gif, api.png and the two of a note.
-=======
 """Take the pictures of the guide.
->>>>>>> label
 
-They are page.png, demo.gif, api.png, label.png, note.jpg and note-read.png. A real Chromium draws
-digits on the exported page, tries the API of a running server, and labels photographs of digits.
+They are page.png, inside.png, demo.gif, api.png, label.png, note.jpg and note-read.png. A real
+Chromium draws digits on the exported page, tries the API of a running server, and labels
+photographs of digits.
 The note with numbers is drawn as scenes are.
 
     python docs/pictures.py --out docs
@@ -53,6 +50,9 @@ NOTE_SIZE = 58.0  # pixels of a digit on it
 NOTE_SHAPE = (480, 640)  # height and width of the picture
 NOTE_PARTS = (settings.writing, settings.note, settings.slightly, settings.desk)
 LABEL_SEED, LABEL_PICTURES, LABEL_DECISIONS = 5, 12, 4
+PICTURES = (
+    "page.png", "inside.png", "demo.gif", "api.png", "label.png", "note.jpg", "note-read.png",
+)  # fmt: skip
 
 
 def drawing_page(browser: Browser, out: Path) -> None:
@@ -200,11 +200,15 @@ def main() -> None:
         documentation(browser, options.out)
         labelling(browser, options.out)
         browser.close()
-<<<<<<< HEAD
-    for name in ("page.png", "inside.png", "demo.gif", "api.png", "note.jpg", "note-read.png"):
-=======
-    for name in ("page.png", "demo.gif", "api.png", "label.png", "note.jpg", "note-read.png"):
->>>>>>> label
+    for name in (
+        "page.png",
+        "inside.png",
+        "demo.gif",
+        "api.png",
+        "label.png",
+        "note.jpg",
+        "note-read.png",
+    ):
         print(f"wrote {options.out / name}")
 
 

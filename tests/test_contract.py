@@ -280,9 +280,9 @@ def test_every_command_of_every_page_works(
         python = request.getfixturevalue("installed") / "python"
         printed = run([str(python), "-c", FEW_DAMAGED, *command.split()[1:]], clone, **environment)
         lines = printed.splitlines()
-        shown = shown_below(command).splitlines()  # tests/test_records.py knows the other damage
+        below = shown_below(command).splitlines()  # tests/test_records.py knows the other damage
         assert [line for line in lines if not line.startswith("mean ")] == [
-            line for line in shown if not re.match(r"\w+ +[\d.]+ %$", line) or line in lines
+            line for line in below if not re.match(r"\w+ +[\d.]+ %$", line) or line in lines
         ]
         assert {"shear", "stripe", "mean"} <= {line.partition(" ")[0] for line in lines}
         assert len(list((clone / "plots").glob("*.png"))) == 4

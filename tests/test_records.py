@@ -25,7 +25,7 @@ from tinydigits.finder import FinderConfig
 from tinydigits.net.finder import Finder
 from tinydigits.net.model import parameter_count
 from tinydigits.net.shipped import DEFAULT, WEIGHTS
-from tinydigits.net.shipped import NAMES as SHIPPED
+from tinydigits.net.shipped import NAMES as OWN_NETS
 from tinydigits.net.strip import StripNet
 from tinydigits.net.trained import source_of
 from tinydigits.scenes import settings
@@ -48,7 +48,7 @@ def record(name: str) -> Any:
 
 NOW, BEFORE = "2026-11-26", "2026-11-23"  # with the engine in C, and with PyTorch
 RETIRED = "robust"  # the default recipe before there was `people`
-NAMES = {NOW: (*SHIPPED, RETIRED), BEFORE: ("classic", "fast", "best", RETIRED)}
+NAMES = {NOW: (*OWN_NETS, RETIRED), BEFORE: ("classic", "fast", "best", RETIRED)}
 STUDIES = {
     date: {name: ledger.read(RECORDS / f"{date}-{name}") for name in names}
     for date, names in NAMES.items()
@@ -226,7 +226,7 @@ def people_row(told: dict[str, Any]) -> str:
 
 
 def people_figures() -> list[str]:
-    return [f"| `{name}` | {people_row(PEOPLE['nets'][name])} |" for name in SHIPPED]
+    return [f"| `{name}` | {people_row(PEOPLE['nets'][name])} |" for name in OWN_NETS]
 
 
 def people_seed_rows() -> list[str]:
@@ -623,7 +623,7 @@ def step_rows() -> list[str]:
 
 
 README_FIGURES = [
-    f"{recipe_figures(name)[0]} {people_row(PEOPLE['nets'][name])} |" for name in SHIPPED
+    f"{recipe_figures(name)[0]} {people_row(PEOPLE['nets'][name])} |" for name in OWN_NETS
 ]
 GUIDE_FIGURES = [
     *timing_figures(),
@@ -668,7 +668,7 @@ def test_pages_quote_nothing_else(text: str) -> None:
         *((f"{date}-{recipe}", recipe_figures(recipe, date)) for date, recipe in RECORDED),
         *((f"{date}-{recipe}", fresh_figures(recipe, date)) for date, recipe in FRESH),
         *((f"{date}-{RETIRED}", kind_figures(date, NAMES[BEFORE])) for date in (NOW, BEFORE)),
-        (f"{NOW}-people", [*kind_figures(NOW, SHIPPED), *people_figures(), *people_seed_rows()]),
+        (f"{NOW}-people", [*kind_figures(NOW, OWN_NETS), *people_figures(), *people_seed_rows()]),
         *((f"{date}-fast", timing_figures(date)) for date in (NOW, BEFORE)),
         *((f"{date}-pipeline", pipeline_figures(date)) for date in (NOW, BEFORE)),
         (f"{BEFORE}-fast", [mean_with_interval(LONGER.accuracies.values())]),
@@ -709,7 +709,7 @@ def test_fresh_seeds_fall_inside_the_recorded_spread(date: str, recipe: str) -> 
     assert max(fresh.values()) <= high
 
 
-@pytest.mark.parametrize("recipe", SHIPPED)
+@pytest.mark.parametrize("recipe", OWN_NETS)
 def test_the_shipped_net_is_the_first_seed_of_its_record(
     recipe: Recipe, real: tuple[Digits, Digits]
 ) -> None:
@@ -727,7 +727,7 @@ def test_the_default_net_reads_peoples_digits_best() -> None:
     """Of the shipped nets whose recipe has at least 99.45 % on MNIST, by every measure of it."""
     candidates = {
         name: PEOPLE["nets"][name]
-        for name in SHIPPED
+        for name in OWN_NETS
         if statistics.mean(STUDIES[NOW][name].accuracies.values()) >= 99.45
     }
     assert len(candidates) > 1

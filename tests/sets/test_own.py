@@ -55,8 +55,8 @@ def test_files_named_as_mnists_are_its_two_parts(given: str) -> None:
 
 def test_one_of_several_sets_in_a_folder_is_named_by_its_file() -> None:
     for kind, part in (("digits", slice(60)), ("letters", slice(60, None))):
-        names = (f"emnist-{kind}-train-{each}-ubyte" for each in ("images-idx3", "labels-idx1"))
-        keep("emnist", *names, part)
+        name = f"emnist-{kind}-train"
+        keep("emnist", f"{name}-images-idx3-ubyte", f"{name}-labels-idx1-ubyte", part)
     with pytest.raises(InputError, match=r"several sets.*emnist-digits-train.* or .*letters"):
         own.read(Path("emnist"))
     found = own.read(Path("emnist/emnist-digits-train-images-idx3-ubyte"))

@@ -24,8 +24,13 @@ def _drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mnist = Dataset("mnist", train, test, origin="here")
     monkeypatch.setattr(sources, "load_dataset", lambda *_, **__: mnist)
     images, labels = synthetic.draw(120, seed=9)
-    parts = {"x_train": images[:100], "y_train": labels[:100]}
-    np.savez("mine.npz", **parts, x_test=images[100:], y_test=labels[100:])
+    np.savez(
+        "mine.npz",
+        x_train=images[:100],
+        y_train=labels[:100],
+        x_test=images[100:],
+        y_test=labels[100:],
+    )
 
 
 def load(*data: str) -> Dataset:

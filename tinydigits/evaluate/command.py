@@ -35,13 +35,8 @@ from tinydigits.net.inference import infer, infer_onnx
 from tinydigits.net.shipped import DEFAULT, ONNX
 from tinydigits.net.trained import load
 from tinydigits.reading import pictures
-<<<<<<< HEAD
-from tinydigits.reading.read_command import png, watched
-from tinydigits.sets import folders, pairs
-=======
-from tinydigits.reading.command import inputs_of
 from tinydigits.reading.read_command import watched
->>>>>>> label
+from tinydigits.sets import folders, pairs
 
 CSV = ".csv"
 
