@@ -167,3 +167,33 @@ def test_patches_are_rectangles_of_one_grey() -> None:
         rows, columns = image.any(dim=1), image.any(dim=0)
         inside = image[rows][:, columns]
         assert inside.numel() == 0 or (inside == inside[0, 0]).all()
+
+
+def test_specks_change_few_pixels_of_half_of_the_images() -> None:
+    grey = torch.full((2000, 28, 28), 127.5)
+    away = (relight(grey, Light(specks=1), generator=generator()) / 255 - 0.5).abs().flatten(1)
+    changed = away.amax(dim=1) > 0.01
+    assert abs(changed.float().mean().item() - 0.5) < 0.05
+    assert (away[changed].median(dim=1).values < 0.01).all()
+    assert away.max() > 0.45
+
+
+def test_bars_are_as_long_as_the_picture_and_half_of_them_stand_upright() -> None:
+    covered = relight(black(4000), Light(bars=1, turned=0.5), generator=generator()) > 0
+    there = covered.flatten(1).any(dim=1)
+    assert abs(there.float().mean().item() - 0.5) < 0.05
+    rows, columns = covered.any(dim=2).sum(dim=1), covered.any(dim=1).sum(dim=1)
+    upright = covered.flatten(1).sum(dim=1) == rows * columns
+    assert abs(upright[there].float().mean().item() - 0.5) < 0.1  # a turned one may be a block
+    assert rows.max() >= 26
+    assert (columns[upright] <= 15).float().mean() > 0.9
+
+
+def test_half_of_the_images_are_blurred_along_the_diagonals() -> None:
+    dot = black(2000)
+    dot[:, 13, 13] = 255
+    lit = relight(dot, Light(blur=1, diagonal=0.5), generator=generator())
+    # Steps along diagonals lead to every second pixel only, as on a chequerboard.
+    oblique = lit[:, 14, 13] == 0
+    assert abs(oblique.float().mean().item() - 0.5) < 0.05
+    assert (lit[oblique, 14, 14] > 0).all()
