@@ -11,6 +11,7 @@ import json
 import re
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import numpy as np
 
@@ -20,13 +21,15 @@ from tinydigits.net.padded import FINDER, STRIP
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
-    "lines", "decoding", "numbers", "draw", "page",
+    "lines", "decoding", "numbers", "draw", "step", "synthetic", "teach", "download", "lesson", "page",
 )  # fmt: skip
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
     "%3Crect width='28' height='28' rx='6' fill='%23176b87'/%3E%3Cpath d='M8 8q11-3 12 0-4 6-7 14'"
     " fill='none' stroke='%23fff' stroke-width='3' stroke-linecap='round'/%3E%3C/svg%3E"
 )
+
+_DIGITS = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"<\\')
 
 
 def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
@@ -42,8 +45,9 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
         style=style,
         script=script,
         net=_description(layers),
-        finder=FINDER.read_text(),
-        strip=STRIP.read_text(),
+        finder=_shorter(FINDER),
+        strip=_shorter(STRIP),
+        teacher=_teacher(),
         numbers=f"{sum(layer.weight.size + layer.bias.size for layer in layers):,}",
         name=html.escape(name),
     )
@@ -66,7 +70,8 @@ def _compact(source: str) -> str:
 def _policy(style: str, script: str) -> str:
     return (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src blob: data:; "
-        f"style-src '{source_hash(style)}'; script-src '{source_hash(script)}'"
+        f"style-src '{source_hash(style)}'; script-src '{source_hash(script)}' "
+        "'wasm-unsafe-eval'"  # allows WebAssembly, which learns; no other code
     )
 
 
@@ -89,5 +94,41 @@ def _description(layers: list[Convolution]) -> str:
         }
         for layer in layers
     ]
-    description = {"layers": shapes, "weights": base64.b64encode(weights).decode()}
-    return json.dumps(description, separators=(",", ":"))
+    return _json({"layers": shapes, "weights": base91(weights)})
+
+
+def _shorter(path: Path) -> str:
+    """Return a file of ``net.padded`` with its weights in base 91."""
+    content = json.loads(path.read_text())
+    return _json({**content, "weights": base91(base64.b64decode(content["weights"]))})
+
+
+def _teacher() -> str:
+    """Return what teaching needs, as JSON: the training step, and the model of hands."""
+    hands = json.loads(_source("hands.json"))
+    hands["numbers"] = base91(base64.b64decode(hands["numbers"]))
+    return _json({"step": base91((WEB / "step.wasm").read_bytes()), "hands": hands})
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"))
+
+
+def base91(content: bytes) -> str:
+    """Return bytes as text in which two characters hold thirteen bits, the lowest first.
+
+    Base64 holds twelve. Like its characters, these 91 mean nothing in JSON or in a script.
+    """
+    text, held, bits = list[str](), 0, 0
+    for byte in content:
+        held |= byte << bits
+        bits += 8
+        if bits >= 13:
+            text += _DIGITS[held % 8192 % 91], _DIGITS[held % 8192 // 91]
+            held >>= 13
+            bits -= 13
+    if bits:
+        text.append(_DIGITS[held % 91])
+    if bits > 6:
+        text.append(_DIGITS[held // 91])
+    return "".join(text)

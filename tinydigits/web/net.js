@@ -2,7 +2,7 @@
 
 /**
  * Return a function that takes 784 pixels and returns ten logits.
- * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base64}; weights
+ * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base 91}; weights
  *   holds each layer's weights (outputs, inputs, kernel, kernel), then its biases (outputs), as
  *   little-endian float32
  */

@@ -1,10 +1,16 @@
 // The page: reads a drawing or a picture, and shows the answer with its probabilities.
 
-const logits = makeNet(JSON.parse(element("net").textContent));
+const net = JSON.parse(element("net").textContent);
+let logits = makeNet(net);
 const finder = makeFinder(JSON.parse(element("finder").textContent));
 const reader = makeReader(JSON.parse(element("strip").textContent));
+const lessons = makeLessons(net, JSON.parse(element("teacher").textContent), (weights) => {
+  logits = makeNet({ ...net, weights });
+  changed(true);
+});
 globalThis.tinydigits = {
-  logits,
+  logits: (pixels) => logits(pixels),
+  lessons,
   finder,
   reader,
   decode,
@@ -108,6 +114,7 @@ function show({ texts, share, reason, pixels, probabilities, boxes }, isDone) {
   showShares(probabilities);
   showSeen(pixels ?? new Uint8Array(SIDE * SIDE));
   showBoxes(boxes ?? []);
+  lessons.offer(pixels, Boolean(boxes));
   if (isDone) element("status").textContent = reason ?? `Answer: ${texts.join(", ")}, ${said}`;
 }
 
@@ -145,9 +152,13 @@ function percent(share) {
 }
 
 function showSeen(pixels) {
+  paint(element("seen"), pixels);
+}
+
+function paint(canvas, pixels) {
   const image = new ImageData(SIDE, SIDE);
   pixels.forEach((value, i) => image.data.set([value, value, value, 255], 4 * i));
-  element("seen").getContext("2d").putImageData(image, 0, 0);
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }
 
 /** Show a picture file and read it, without converting its colours. */
@@ -164,7 +175,8 @@ function pressed(event) {
   const withControl = event.ctrlKey || event.metaKey;
   const actions = { escape: field.clear, delete: field.clear, backspace: field.clear, o: pick };
   const name = event.key.toLowerCase();
-  const action = withControl ? name === "z" && field.undo : !event.altKey && actions[name];
+  const plain = /^\d$/.test(name) ? () => lessons.teach(Number(name)) : actions[name];
+  const action = withControl ? name === "z" && field.undo : !event.altKey && plain;
   if (!action) return;
   event.preventDefault();
   action();
