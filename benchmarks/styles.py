@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from tinydigits.data import shapes
 from tinydigits.data.hand import Hand, vary
-from tinydigits.data.paths import POSITIONS, Paths, evenly, in_unit_box, length
-from tinydigits.data.pen import Pen, draw
+from tinydigits.data.paths import paths_of
+from tinydigits.data.pen import draw
 from tinydigits.data.synthetic import PEN
 from tinydigits.seeds import derive
 
@@ -36,17 +36,7 @@ class Style(NamedTuple):
     def digits(self, count: int, stream: str) -> Pixels:
         """Return pictures (count, 28, 28) of the style, white on black."""
         rng = np.random.default_rng(derive(0, "style", self.name, stream))
-        strokes = in_unit_box(self.strokes)
-        lengths = np.array([length(each) for each in strokes])
-        shares = np.maximum(2, np.floor(POSITIONS * lengths / lengths.sum())).astype(int)
-        shares[-1] += POSITIONS - shares.sum()
-        points = np.concatenate([evenly(*each) for each in zip(strokes, shares, strict=True)])
-        number = np.repeat(np.arange(len(strokes)), shares)
-        paths = Paths(
-            np.repeat(points[None].astype(np.float32), count, axis=0),
-            np.repeat(number[None], count, axis=0),
-        )
-        return draw(vary(paths, HAND, rng), PEN, rng)
+        return draw(vary(paths_of([self.strokes] * count), HAND, rng), PEN, rng)
 
 
 def _line(*corners: tuple[float, float]) -> Points:
@@ -76,12 +66,26 @@ FORMS: dict[str, tuple[int, tuple[Points, ...]]] = {
         3,
         (_line((0.1, 0), (0.9, 0)), _line((0.1, 0.5), (0.8, 0.5)), _line((0, 1), (1, 1))),
     ),
-    "3 in straight lines": (3, (_line((0, 0), (0.7, 0), (0.7, 0.5), (0.1, 0.5), (0.7, 0.5), (0.7, 1), (0, 1)),)),
-    "3 as a zed above a bow": (3, (_joined(_line((0, 0), (0.8, 0), (0.2, 0.4)), _arc((0.4, 0.68), (0.4, 0.32), -90, 150)),)),
+    "3 in straight lines": (
+        3,
+        (_line((0, 0), (0.7, 0), (0.7, 0.5), (0.1, 0.5), (0.7, 0.5), (0.7, 1), (0, 1)),),
+    ),
+    "3 as a zed above a bow": (
+        3,
+        (_joined(_line((0, 0), (0.8, 0), (0.2, 0.4)), _arc((0.4, 0.68), (0.4, 0.32), -90, 150)),),
+    ),
     "3 as sigma": (3, (_line((0.8, 0), (0, 0), (0.5, 0.5), (0, 1), (0.8, 1)),)),
     "4 as a closed triangle": (4, (_line((0.7, 0), (0, 0.6), (0.7, 0.6), (0.7, 0)),)),
     "4 as a chair": (4, (_line((0, 0), (0, 0.5), (0.6, 0.5), (0.6, 1)),)),
-    "4 as epsilon": (4, (_joined(_arc((0.5, 0.25), (0.45, 0.25), -30, -270), _arc((0.5, 0.75), (0.5, 0.25), -90, -330)),)),
+    "4 as epsilon": (
+        4,
+        (
+            _joined(
+                _arc((0.5, 0.25), (0.45, 0.25), -30, -270),
+                _arc((0.5, 0.75), (0.5, 0.25), -90, -330),
+            ),
+        ),
+    ),
     "4 as a cross": (4, (_line((0.5, 0), (0.5, 1)), _line((0, 0.5), (1, 0.5)))),
     "5 as a flag": (5, (_line((0, 1), (0, 0), (0.8, 0), (0.8, 0.45), (0, 0.45)),)),
     "5 in straight lines": (5, (_line((0.7, 0), (0, 0), (0, 0.5), (0.7, 0.5), (0.7, 1), (0, 1)),)),
@@ -90,11 +94,25 @@ FORMS: dict[str, tuple[int, tuple[Points, ...]]] = {
     "7 as gamma": (7, (_line((0.1, 1), (0.1, 0), (0.8, 0)),)),
     "7 with two bars": (
         7,
-        (_line((0, 0), (0.8, 0), (0.3, 1)), _line((0.15, 0.4), (0.85, 0.4)), _line((0.1, 0.65), (0.75, 0.65))),
+        (
+            _line((0, 0), (0.8, 0), (0.3, 1)),
+            _line((0.15, 0.4), (0.85, 0.4)),
+            _line((0.1, 0.65), (0.75, 0.65)),
+        ),
     ),
     "8 as an hourglass": (8, (_line((0, 0), (0.8, 0), (0, 1), (0.8, 1), (0, 0)),)),
-    "8 as two boxes": (8, (_line((0, 0), (0.6, 0), (0.6, 1), (0, 1), (0, 0)), _line((0, 0.5), (0.6, 0.5)))),
-    "8 on its side": (8, (_joined(_arc((0.25, 0.5), (0.25, 0.22), 0, 360), _arc((0.75, 0.5), (0.25, 0.22), 180, -180)),)),
+    "8 as two boxes": (
+        8,
+        (_line((0, 0), (0.6, 0), (0.6, 1), (0, 1), (0, 0)), _line((0, 0.5), (0.6, 0.5))),
+    ),
+    "8 on its side": (
+        8,
+        (
+            _joined(
+                _arc((0.25, 0.5), (0.25, 0.22), 0, 360), _arc((0.75, 0.5), (0.25, 0.22), 180, -180)
+            ),
+        ),
+    ),
     "9 as a flag": (9, (_line((0.6, 1), (0.6, 0), (0, 0.25), (0.6, 0.5)),)),
     "9 as a hook": (9, (_line((0.1, 0.4), (0.7, 0), (0.7, 0.6), (0.5, 1), (0, 0.9)),)),
     "0 as a square with a slash": (
@@ -103,12 +121,16 @@ FORMS: dict[str, tuple[int, tuple[Points, ...]]] = {
     ),
     "0 with two slashes": (
         0,
-        (_arc((0.5, 0.5), (0.4, 0.5), -90, 270), _line((0.1, 0.75), (0.75, 0.1)), _line((0.25, 0.9), (0.9, 0.25))),
+        (
+            _arc((0.5, 0.5), (0.4, 0.5), -90, 270),
+            _line((0.1, 0.75), (0.75, 0.1)),
+            _line((0.25, 0.9), (0.9, 0.25)),
+        ),
     ),
     "0 with a dot": (0, (_arc((0.5, 0.5), (0.45, 0.5), -90, 270), _line((0.5, 0.42), (0.5, 0.58)))),
     "0 as a triangle": (0, (_line((0.5, 0), (1, 0.9), (0, 0.9), (0.5, 0)),)),
     "0 with a bar": (0, (_arc((0.5, 0.5), (0.4, 0.5), -90, 270), _line((0.1, 0.5), (0.9, 0.5)))),
-}  # fmt: skip
+}
 
 
 def _of_model(label: int, rank: int, change: Callable[[Points], Points]) -> tuple[Points, ...]:

@@ -303,5 +303,7 @@ def test_ten_examples_teach_a_style_and_other_digits_stay(page: Page) -> None:
 def test_the_teacher_is_in_the_page(file: Path) -> None:
     content = file.read_text()
     told = json.loads(content.split('id="teacher">')[1].split("</script>")[0])
-    assert len(told["hands"]["ways"]) == len(json.loads((html.WEB / "hands.json").read_text())["ways"])
+    assert len(told["hands"]["ways"]) == len(
+        json.loads((html.WEB / "hands.json").read_text())["ways"]
+    )
     assert str(ROOT) not in content

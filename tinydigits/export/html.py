@@ -21,7 +21,8 @@ from tinydigits.net.padded import FINDER, STRIP
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
-    "lines", "decoding", "numbers", "draw", "step", "synthetic", "teach", "download", "lesson", "page",
+    "lines", "decoding", "numbers", "draw", "step", "synthetic", "teach", "download", "lesson",
+    "page",
 )  # fmt: skip
 ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 28 28'%3E"
