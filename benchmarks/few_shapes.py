@@ -26,7 +26,7 @@ from tinydigits.files import write_atomically
 from tinydigits.net.contract import CLASSES
 
 DRAWN = 6000  # digits of each label to cluster
-STEP = 1 / 127  # precision of the stored coefficients: a sixth of a pixel
+STEP = 1 / 127  # unit of the stored coefficients: a sixth of a pixel
 
 Floats = npt.NDArray[np.floating]
 
@@ -74,7 +74,7 @@ def ways_of(label: int, count: int, terms: int, variations: int) -> list[Way]:
 def description(ways: list[Way], terms: int) -> dict[str, Any]:
     """Return what web/synthetic.js reads: ways, and their coefficients as bytes in base64."""
     numbers = [np.rint(way.rows / STEP).clip(-127, 127).astype(np.int8).ravel() for way in ways]
-    told = [[way.label, round(way.share, 3), way.positions] for way in ways]
+    told = [[way.label, round(way.share, 2), way.positions] for way in ways]
     return {
         "terms": terms,
         "ways": told,
@@ -85,9 +85,9 @@ def description(ways: list[Way], terms: int) -> dict[str, Any]:
 def main() -> None:
     """Write the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ways", type=int, default=6, help="ways of writing a digit")
+    parser.add_argument("--ways", type=int, default=8, help="ways of writing a digit")
     parser.add_argument("--terms", type=int, default=9, help="terms of a stroke's series")
-    parser.add_argument("--variations", type=int, default=4, help="variations of a way")
+    parser.add_argument("--variations", type=int, default=3, help="variations of a way")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     options = parser.parse_args()
     ways = [

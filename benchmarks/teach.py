@@ -29,7 +29,6 @@ from tqdm import tqdm
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 
-from benchmarks.styles import styles
 from tinydigits.data import synthetic, unipen
 from tinydigits.data.dataset import mnist_part
 from tinydigits.data.paths import in_unit_box, paths_of
@@ -45,6 +44,8 @@ from tinydigits.net.model import Net
 from tinydigits.net.shipped import DEFAULT
 from tinydigits.net.trained import load
 from tinydigits.train import hardware
+
+from styles import styles  # isort: skip
 
 TAUGHT, READ = 10, 20  # digits of a style
 MISREAD = 0.5  # at most as many of the taught digits of a drawn style are read before
@@ -125,7 +126,7 @@ class Pupil:
 
     def _processor(self) -> float:
         told = self.processes.send("SystemInfo.getProcessInfo")["processInfo"]
-        return sum(each["cpuTime"] for each in told if each["type"] == "renderer")
+        return float(sum(each["cpuTime"] for each in told if each["type"] == "renderer"))
 
 
 def taught(numbers: list[float]) -> Net:

@@ -112,7 +112,7 @@ def test_gradients_and_steps_are_pytorchs(page: Page, few: Pixels) -> None:
     for step in range(3):
         adam.zero_grad()
         loss = functional.cross_entropy(net(images), torch.from_numpy(targets), reduction="none")
-        loss.mean().backward()
+        loss.mean().backward()  # type: ignore[no-untyped-call]
         if not step:
             expected = flat([value.grad for value in trainable(net)])
             np.testing.assert_allclose(gradients, expected, rtol=0, atol=1e-5)
