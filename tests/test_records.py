@@ -91,6 +91,7 @@ FINDER = record(f"{NOW}-scenes/report.json")
 NUMBERS = record("2026-11-27-numbers/numbers.json")
 STRIP = record("2026-11-27-numbers/report.json")
 CAMERA = record("2026-11-27-camera/result.json")
+TEACH = record("2026-11-27-teach/result.json")
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -339,6 +340,55 @@ def camera_record() -> list[str]:
         f"Of {own['pictures']:,} of MNIST's test digits",
         f"{own['stay']:,} keep their answer",
         f"{least:.1f} to {most:.1f} million",
+    ]
+
+
+def lessons(kind: str) -> list[dict[str, Any]]:
+    """The lessons on drawn styles on which no option was chosen, or on people's digits."""
+    return [row for row in TEACH[kind] if not row["chose"]]
+
+
+def lost_by(rows: list[dict[str, Any]], source: str) -> list[float]:
+    return [TEACH["kept"][source] - row[source] for row in rows]
+
+
+def mean_of(rows: list[dict[str, Any]], name: str) -> float:
+    return float(statistics.mean(row[name] for row in rows))
+
+
+def teach_figures() -> list[str]:
+    """What the guide says of teaching."""
+    drawn = lessons("drawn")
+    return [
+        f"{len(drawn)} styles that the net misreads",
+        f"from {mean_of(drawn, 'before'):.1f} % to {mean_of(drawn, 'after'):.1f} %",
+        f"synthetic digits lose {statistics.mean(lost_by(drawn, 'synthetic')):.2f} points",
+        f"takes {statistics.median(row['seconds'] for row in drawn):.1f} s",
+    ]
+
+
+def teach_record() -> list[str]:
+    parts = {
+        "drawn, no option chosen on them": lessons("drawn"),
+        "drawn, options chosen on them": [row for row in TEACH["drawn"] if row["chose"]],
+        "people's": lessons("written"),
+    }
+    rows = [
+        f"| {name} | {len(told)} | {mean_of(told, 'before'):.1f} | {mean_of(told, 'after'):.1f} "
+        f"| {min(row['after'] for row in told):.0f} "
+        f"| {statistics.mean(lost_by(told, 'synthetic')):.2f} "
+        f"| {max(lost_by(told, 'synthetic')):.2f} | {statistics.mean(lost_by(told, 'mnist')):.2f} |"
+        for name, told in parts.items()
+    ]
+    every = TEACH["drawn"] + TEACH["written"]
+    over = sum(lost > 0.2001 for lost in lost_by(every, "synthetic"))
+    seconds, processor = ([row[name] for row in every] for name in ("seconds", "processor"))
+    return [
+        *rows,
+        f"{over} of {len(every)} lessons",
+        f"{statistics.median(seconds):.1f} s (median; at most {max(seconds):.1f} s)",
+        f"{statistics.median(processor):.1f} s of a core",
+        f"the first {TEACH['first']['seconds']:.1f} s",
     ]
 
 
@@ -640,6 +690,7 @@ GUIDE_FIGURES = [
     *header_figures(),
     *mcu_figures(),
     *camera_figures(),
+    *teach_figures(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -675,6 +726,7 @@ def test_pages_quote_nothing_else(text: str) -> None:
         *((f"{date}-synthetic", synthetic_figures(date)) for date in SYNTHETIC),
         *((name, shipped_figures(name)) for name in SHIPPED),
         ("2026-11-27-camera", camera_record()),
+        ("2026-11-27-teach", teach_record()),
     ],
 )
 def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> None:

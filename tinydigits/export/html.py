@@ -11,6 +11,7 @@ import json
 import re
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +21,10 @@ from tinydigits.net.padded import FINDER, STRIP
 WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
-    "lines", "decoding", "numbers", "draw", "inside", "page",
+    "lines", "decoding", "numbers", "draw", "inside", "step", "synthetic", "teach", "download",
+    "lesson", "page",
 )  # fmt: skip
+WEBASSEMBLY = " 'wasm-unsafe-eval'"  # at a policy's end: allows it, which learns; no other code
 # Around these, spaces mean nothing. In selectors a colon may follow one that does: "p :focus".
 STYLE_SIGNS = r"[{},;]|:(?= )"
 SCRIPT_SIGNS = r"[][(){},;:=<>?&|*%]"
@@ -31,6 +34,8 @@ ICON = (
     "%3Crect width='28' height='28' rx='6' fill='%23176b87'/%3E%3Cpath d='M8 8q11-3 12 0-4 6-7 14'"
     " fill='none' stroke='%23fff' stroke-width='3' stroke-linecap='round'/%3E%3C/svg%3E"
 )
+
+_DIGITS = "".join(chr(code) for code in range(33, 127) if chr(code) not in '"<\\')
 
 
 def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
@@ -42,13 +47,14 @@ def page(layers: list[Convolution], name: str, *, allowed: str = "") -> bytes:
     scripts = "".join(_source(f"{each}.js") for each in SCRIPTS)
     script = '"use strict";\n' + compact(scripts, SCRIPT_SIGNS)
     text = Template(_source("index.html")).substitute(
-        policy=policy(style, script) + allowed,
+        policy=policy(style, script) + WEBASSEMBLY + allowed,
         icon=ICON,
         style=style,
         script=script,
         net=_description(layers),
-        finder=FINDER.read_text(),
-        strip=STRIP.read_text(),
+        finder=_shorter(FINDER),
+        strip=_shorter(STRIP),
+        teacher=_teacher(),
         numbers=f"{sum(layer.weight.size + layer.bias.size for layer in layers):,}",
         name=html.escape(name),
     )
@@ -96,5 +102,41 @@ def _description(layers: list[Convolution]) -> str:
         }
         for layer in layers
     ]
-    description = {"layers": shapes, "weights": base64.b64encode(weights).decode()}
-    return json.dumps(description, separators=(",", ":"))
+    return _json({"layers": shapes, "weights": base91(weights)})
+
+
+def _shorter(path: Path) -> str:
+    """Return a file of ``net.padded`` with its weights in base 91."""
+    content = json.loads(path.read_text())
+    return _json({**content, "weights": base91(base64.b64decode(content["weights"]))})
+
+
+def _teacher() -> str:
+    """Return what teaching needs, as JSON: the training step, and the model of hands."""
+    hands = json.loads(_source("hands.json"))
+    hands["numbers"] = base91(base64.b64decode(hands["numbers"]))
+    return _json({"step": base91((WEB / "step.wasm").read_bytes()), "hands": hands})
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, separators=(",", ":"))
+
+
+def base91(content: bytes) -> str:
+    """Return bytes as text in which two characters hold thirteen bits, the lowest first.
+
+    Base64 holds twelve. Like its characters, these 91 mean nothing in JSON or in a script.
+    """
+    text, held, bits = list[str](), 0, 0
+    for byte in content:
+        held |= byte << bits
+        bits += 8
+        if bits >= 13:
+            text += _DIGITS[held % 8192 % 91], _DIGITS[held % 8192 // 91]
+            held >>= 13
+            bits -= 13
+    if bits:
+        text.append(_DIGITS[held % 91])
+    if bits > 6:
+        text.append(_DIGITS[held // 91])
+    return "".join(text)

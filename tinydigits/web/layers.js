@@ -3,7 +3,7 @@
 
 /**
  * Return a function of maps for each convolution, by its name.
- * @param description {layers: {name: {inputs, outputs, size, stride, groups}}, weights: base64};
+ * @param description {layers: {name: {inputs, outputs, size, stride, groups}}, weights: text of base 91};
  *   size is one number for a square, or [height, width]. weights holds each layer's kernels
  *   (outputs, inputs / groups, height, width), then its biases, as little-endian float16
  */
@@ -27,8 +27,23 @@ function mixersOf(conv) {
     rectified(plus(maps, conv[`${name}.mix`](rectified(conv[`${name}.look`](maps)))));
 }
 
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+/**
+ * Return the bytes in text of base 91: two characters hold thirteen bits, the lowest first. The
+ * characters are those from "!" to "~" without the three that JSON or a script would not keep.
+ */
+function bytesOf(text) {
+  const bytes = new Uint8Array(((text.length >> 1) * 13 + (text.length & 1) * 6) >> 3);
+  let [held, bits, to] = [0, 0, 0];
+  for (let n = 0; n < text.length; n += 2) {
+    const high = n + 1 < text.length ? 91 * rankOf(text.charCodeAt(n + 1)) : 0;
+    held |= (rankOf(text.charCodeAt(n)) + high) << bits;
+    for (bits += 13; bits >= 8; bits -= 8, held >>>= 8) bytes[to++] = held;
+  }
+  return bytes;
+}
+
+function rankOf(code) {
+  return code - 33 - (code > 34) - (code > 60) - (code > 92);
 }
 
 /** Return the numbers in bytes of little-endian float16. */

@@ -3,7 +3,7 @@
 /**
  * Return a function that takes 784 pixels and returns ten logits. Its `maps` takes them too and
  * returns the maps of each layer, after its pooling; the last layer's are the logits.
- * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base64}; weights
+ * @param description {layers: [{inputs, outputs, kernel, relu, pool}], weights: base 91}; weights
  *   holds each layer's weights (outputs, inputs, kernel, kernel), then its biases (outputs), as
  *   little-endian float32
  */

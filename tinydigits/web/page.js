@@ -1,10 +1,16 @@
 // The page: reads a drawing or a picture, and shows the answer with its probabilities.
 
-const logits = makeNet(JSON.parse(element("net").textContent));
+const net = JSON.parse(element("net").textContent);
+let logits = makeNet(net);
 const finder = makeFinder(JSON.parse(element("finder").textContent));
 const reader = makeReader(JSON.parse(element("strip").textContent));
+const lessons = makeLessons(net, JSON.parse(element("teacher").textContent), (weights) => {
+  logits = makeNet({ ...net, weights });
+  changed(true);
+});
 globalThis.tinydigits = {
-  logits,
+  logits: (pixels) => logits(pixels),
+  lessons,
   finder,
   reader,
   decode,
@@ -19,7 +25,7 @@ const REST = 4; // pause before a reading within a stroke, in durations of the l
 
 const field = drawingField(element("field"), changed);
 const rows = Array.from({ length: 10 }, (_, digit) => addRow(digit));
-const showInside = insideView(logits);
+const showInside = insideView((pixels) => logits(pixels)); // of the net as taught
 let waiting = 0; // timer of the next reading
 let lastLook = { end: -Infinity, took: 0 };
 
@@ -111,6 +117,7 @@ function show({ texts, share, reason, pixels, maps, probabilities, boxes }, isDo
   showPixels("seen", pixels ?? new Uint8Array(SIDE * SIDE));
   showInside(maps && { pixels, maps, answer: Number(texts[0]) }, isDone);
   showBoxes(boxes ?? []);
+  lessons.offer(pixels, Boolean(boxes));
   if (isDone) element("status").textContent = reason ?? `Answer: ${texts.join(", ")}, ${said}`;
 }
 
@@ -177,7 +184,8 @@ function pressed(event) {
   const withControl = event.ctrlKey || event.metaKey;
   const actions = { escape: field.clear, delete: field.clear, backspace: field.clear, o: pick };
   const name = event.key.toLowerCase();
-  const action = withControl ? name === "z" && field.undo : !event.altKey && actions[name];
+  const plain = /^\d$/.test(name) ? () => lessons.teach(Number(name)) : actions[name];
+  const action = withControl ? name === "z" && field.undo : !event.altKey && plain;
   if (!action) return;
   event.preventDefault();
   action();
