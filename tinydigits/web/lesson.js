@@ -119,7 +119,8 @@ function makeLessons(net, teacher, use) {
     enable();
     const count = past.length;
     element("lesson").classList.toggle("taught", count > 0);
-    element("count").textContent = `${said}${count && !running ? ` (${count} ${count > 1 ? "examples" : "example"})` : ""}`;
+    const many = `${count} ${count > 1 ? "examples" : "example"}`;
+    element("count").textContent = count && !running ? `${said} (${many})` : said;
     element("examples").replaceChildren(...past.map(({ example }) => thumbnail(example)));
   }
 
