@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("strokes", type=Path, help="UNIPEN file, or folder of them")
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
-    parser.add_argument("--out", type=Path, help="folder for adapt.json and environment.json")
+    parser.add_argument("--out", type=Path, help="folder for adapt.json, recipe.json and environment.json")
     options = parser.parse_args(arguments)
 
     def run() -> None:
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.out:
             environment = hardware.environment(choose(RECIPES["adapt"]))
             write_json(options.out / "environment.json", environment)
-            write_json(options.out / "config.json", RECIPES["adapt"].to_dict())
+            write_json(options.out / "recipe.json", RECIPES["adapt"].to_dict())
             write_json(options.out / "adapt.json", {"figures": figures, "writers": results})
 
     return exit_code(run)

@@ -159,6 +159,7 @@ def test_a_record_is_called_a_recipe_only_if_its_options_are() -> None:
         "2026-11-26-people": "`people`",
         "2026-11-26-robust": "other options",
         "2026-11-26-synthetic": "`people`, synthetic digits",
+        "2026-11-27-damage": "other options",
         "2026-11-27-four-bits": "other options",
         "2026-11-27-four-bits/float": "`best`",
     }

@@ -44,9 +44,10 @@ def test_the_last_of_two_recipes_wins() -> None:
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_trains_every_seed_with_its_final_net(recipe: Recipe) -> None:
     config = RECIPES[recipe]
+    known = ("auto=0.5",) if recipe == "adapt" else ()  # it adds digits of one's own to these
     assert (config.seed, config.data, config.device, config.precision) == (
         0,
-        (),
+        known,
         "auto",
         "auto",
     )

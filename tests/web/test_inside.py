@@ -62,7 +62,7 @@ def test_maps_are_those_of_pytorch(inside: Page) -> None:
           const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
           return [0, 1, 2].map((n) => {
             const pixels = bytes.subarray(784 * n, 784 * (n + 1));
-            const maps = tinydigits.logits.maps(pixels).map(({ data }) => [...data]);
+            const maps = tinydigits.maps(pixels).map(({ data }) => [...data]);
             return [maps, [...tinydigits.logits(pixels)]];
           });
         }""",
@@ -144,7 +144,7 @@ def fields() -> list[npt.NDArray[np.int64]]:
 
 def test_a_cell_comes_from_the_pixels_that_change_it(inside: Page) -> None:
     found = inside.evaluate(
-        """() => tinydigits.logits.maps(new Uint8Array(784)).map((maps, n) => {
+        """() => tinydigits.maps(new Uint8Array(784)).map((maps, n) => {
           const canvas = document.querySelectorAll(".maps")[n].querySelector("canvas");
           return Array.from({ length: maps.side ** 2 }, (_, i) => {
             showCell(n, canvas, maps, 0, i % maps.side, Math.trunc(i / maps.side));
@@ -174,7 +174,7 @@ def test_evidence_is_what_the_answer_loses(inside: Page) -> None:
     found = inside.evaluate(
         """async (values) => {
           const pixels = Uint8Array.from(values);
-          const digit = { pixels, maps: tinydigits.logits.maps(pixels), answer: 4 };
+          const digit = { pixels, maps: tinydigits.maps(pixels), answer: 4 };
           return [...await evidenceIn(digit, tinydigits.logits, () => true)];
         }""",
         pixels.ravel().tolist(),

@@ -3,6 +3,7 @@
 import base64
 import io
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,14 @@ def test_only_spaces_that_mean_something_are_kept() -> None:
     assert html.compact(style, html.STYLE_SIGNS) == (
         "p :hover,p{margin:0 1px;}\n@media all and (min-width:1px){}\n"
     )
+
+
+@pytest.mark.parametrize("path", [*html.WEB.glob("*.js"), ROOT / "tinydigits/label/label.js"])
+def test_scripts_have_nothing_whose_spaces_would_be_lost(path: Path) -> None:
+    code = re.sub(r"^ *(//|/?\*).*$", "", path.read_text(), flags=re.MULTILINE)
+    templates = r"`[^`]*\$\{[^}`]*`"
+    patterns = r"(?<=[(,=:]) */[^/\n]* [^/\n]*/[gimsu]*[,.)]"
+    assert re.findall(f"{templates}|{patterns}", code) == []
 
 
 def test_a_models_name_is_text_and_not_markup() -> None:
@@ -146,11 +155,11 @@ def test_undo_takes_back_strokes_and_clearing(page: Page) -> None:
     expect_answer(page, 1)
     page.get_by_role("button", name="Clear").click()
     expect_no_digit_yet(page)
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo", exact=True).click()
     expect_answer(page, 1)
-    page.get_by_role("button", name="Undo").click()
+    page.get_by_role("button", name="Undo", exact=True).click()
     expect_no_digit_yet(page)
-    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
 
 
 @pytest.mark.parametrize("key", ["Escape", "Delete"])

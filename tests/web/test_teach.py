@@ -29,7 +29,7 @@ from playwright.sync_api import Page, expect
 
 from tests.drawing import expect_answer, stroke, ways, write
 from tests.web.test_numbers import expect_numbers, write_row
-from tests.web.test_page import NARROW, thousand_digits
+from tests.web.test_page import NARROW, some_digits
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -285,7 +285,7 @@ def learn(page: Page, digits: Pixels, label: int) -> list[Convolution]:
 def test_ten_examples_teach_a_style_and_other_digits_stay(page: Page) -> None:
     styles = {style.name: style for style in importlib.import_module("benchmarks.styles").styles()}
     images, labels = synthetic.draw(1000, seed=12)
-    mnist = thousand_digits()
+    mnist = some_digits()
     before = infer(load(), torch.from_numpy(images)).argmax(1).numpy()
     same = infer(load(), torch.from_numpy(mnist.copy())).argmax(1).numpy()
     for name in ("mirrored 3, way 0", "7 as V"):

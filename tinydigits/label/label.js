@@ -132,7 +132,8 @@ async function load(image, picture) {
 
 function showEnd() {
   const { total, left, labelled, none } = state;
-  const counts = `${labelled} labelled, ${none} without a digit${left ? `, ${left} left` : ""}.`;
+  const decided = `${labelled} labelled, ${none} without a digit`;
+  const counts = left ? `${decided}, ${left} left.` : `${decided}.`;
   const title = left ? "Finished:" : `All ${total} pictures are decided:`;
   element("ending").textContent = `${title} ${counts}${isOver ? " You can close this page." : ""}`;
   element("keys").hidden = isOver;

@@ -232,7 +232,8 @@ class TrainConfig:
             values[name] = group(**options)
         _refuse_unknown(cls, values)
         if isinstance(values.get("data"), str):
-            values["data"] = [values["data"]]  # of runs before there could be several
+            # Of runs before there could be several, where it stood for what is now the default.
+            values["data"] = [] if values["data"] == "auto" else [values["data"]]
         for name in ("data", "shares"):
             if name in values:
                 values[name] = tuple(values[name])  # JSON has no tuples

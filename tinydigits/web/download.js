@@ -1,5 +1,6 @@
 // Files of a taught net: a copy of the page, and a checkpoint that Python reads.
 
+const TAUGHT = ", taught"; // after the name of a net that was taught
 const EPSILON = 1e-5; // that batch norms add to a variance
 const DIGITS = Array.from({ length: 94 }, (_, n) => String.fromCharCode(33 + n))
   .filter((character) => !'"<\\'.includes(character));
@@ -24,7 +25,7 @@ function taughtPage(source, net) {
   const copy = new DOMParser().parseFromString(source, "text/html");
   copy.getElementById("net").textContent = JSON.stringify(net);
   const name = copy.getElementById("name");
-  name.textContent = `${name.textContent.replace(/, taught$/, "")}, taught`;
+  if (!name.textContent.endsWith(TAUGHT)) name.textContent += TAUGHT;
   return `<!doctype html>\n${copy.documentElement.outerHTML}\n`;
 }
 

@@ -1,6 +1,6 @@
 // The card in which the user teaches the net: examples, progress, undo and downloads.
 
-const SLICE = 30; // milliseconds of learning until the page may do something else
+const LESSON_SLICE = 30; // milliseconds of learning until the page may do something else
 const DRAWING_SHARE = 0.25; // of the first lesson's time: synthetic digits are drawn
 const SEEDS = { kept: 5, lesson: 9 }; // the same examples teach the same
 
@@ -119,8 +119,8 @@ function makeLessons(net, teacher, use) {
     enable();
     const count = past.length;
     element("lesson").classList.toggle("taught", count > 0);
-    const many = `${count} ${count > 1 ? "examples" : "example"}`;
-    element("count").textContent = count && !running ? `${said} (${many})` : said;
+    const examples = `${count} ${count > 1 ? "examples" : "example"}`;
+    element("count").textContent = count && !running ? `${said} (${examples})` : said;
     element("examples").replaceChildren(...past.map(({ example }) => thumbnail(example)));
   }
 
@@ -141,7 +141,7 @@ function makeLessons(net, teacher, use) {
 async function inSlices(steps, signal, report) {
   for (;;) {
     let next = steps.next();
-    for (const end = performance.now() + SLICE; !next.done && performance.now() < end; ) {
+    for (const end = performance.now() + LESSON_SLICE; !next.done && performance.now() < end; ) {
       next = steps.next();
     }
     if (next.done) return next.value;

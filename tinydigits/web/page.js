@@ -10,6 +10,7 @@ const lessons = makeLessons(net, JSON.parse(element("teacher").textContent), (we
 });
 globalThis.tinydigits = {
   logits: (pixels) => logits(pixels),
+  maps: (pixels) => logits.maps(pixels),
   lessons,
   finder,
   reader,
