@@ -199,13 +199,13 @@ def test_one_tap_teaches_and_undo_takes_it_back(page: Page, few: Pixels) -> None
         "3",
         "7",
     ]
-    page.get_by_role("button", name="Undo example").click()
+    page.get_by_role("button", name="Forget last").click()
     assert (logits_in(page, few) == first).all()
     page.get_by_role("button", name="Forget all").click()
     assert (logits_in(page, few) == before).all()
     expect(page.get_by_role("listitem")).to_have_count(0)
     expect(page.get_by_role("button", name="Forget all")).to_be_disabled()
-    expect(page.get_by_role("button", name="Undo example")).to_be_disabled()
+    expect(page.get_by_role("button", name="Forget last")).to_be_disabled()
 
 
 def test_a_lesson_can_be_cancelled(page: Page, few: Pixels) -> None:
