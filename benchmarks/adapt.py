@@ -54,7 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("strokes", type=Path, help="UNIPEN file, or folder of them")
     parser.add_argument("--data-dir", type=Path, default=mnist_folder())
-    parser.add_argument("--out", type=Path, help="folder for adapt.json, recipe.json and environment.json")
+    parser.add_argument(
+        "--out", type=Path, help="folder for adapt.json, recipe.json and environment.json"
+    )
     options = parser.parse_args(arguments)
 
     def run() -> None:
