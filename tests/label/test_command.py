@@ -92,7 +92,7 @@ def test_labelling_is_stopped_and_gone_on_with(
     assert printed.splitlines() == [
         "1 labelled, 1 without a digit, 2 left",
         f"to go on: {go_on}",
-        "to train: tinydigits train --data 'my digits'",
+        "to train: tinydigits train --recipe adapt --data 'my digits'",
     ]
     (scans / "copy.png").write_bytes((scans / "two.png").read_bytes())
     (scans / "broken.png").write_bytes(b"oops")
@@ -109,7 +109,7 @@ def test_labelling_is_stopped_and_gone_on_with(
     (scans / "broken.png").unlink()
     assert printed.splitlines() == [
         "3 labelled, 1 without a digit, 0 left",
-        "to train: tinydigits train --data 'my digits'",
+        "to train: tinydigits train --recipe adapt --data 'my digits'",
     ]
     assert sorted(path[:2] for path in labelled(out)) == ["1/", "2/", "7/"]
     assert {path: path.read_bytes() for path in before} == before
@@ -117,7 +117,7 @@ def test_labelling_is_stopped_and_gone_on_with(
     assert main(["label", "scans", "--out", "my digits"]) == 0
     assert capsys.readouterr() == (
         printed,
-        "1 pictures are copies of others, which are asked once\n",
+        "copies of other pictures, asked once: 1\n",
     )
     assert main(["evaluate", "my digits"]) == 0
     assert "of 3 wrong, accuracy" in capsys.readouterr().out
@@ -132,7 +132,7 @@ def test_the_lines_about_unreadable_pictures(
     printed = capsys.readouterr()
     assert printed.out == ""
     first, *lines, last = printed.err.splitlines()
-    assert first == "1 pictures are copies of others, which are asked once"
+    assert first == "copies of other pictures, asked once: 1"
     assert {line.partition(": not a picture in a readable format")[0] for line in lines} == {
         f"error: scans/{name}.png" for name in ("a/1", "b/7", "two")
     }

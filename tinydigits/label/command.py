@@ -63,7 +63,8 @@ def label(folders: tuple[Path, ...], *, out: Path, model: str, port: int, browse
 
 
 def _training(out: Path) -> str:
-    return shlex.join(["tinydigits", "train", "--data", str(out)])
+    # Labelled by hand, they are few: enough for a trained net to learn from, not to train one.
+    return shlex.join(["tinydigits", "train", "--recipe", "adapt", "--data", str(out)])
 
 
 def _scans(files: Sequence[tuple[Path, str]]) -> list[Scan]:
@@ -80,7 +81,7 @@ def _scans(files: Sequence[tuple[Path, str]]) -> list[Scan]:
 
 def _tell_copies(count: int) -> None:
     if count:
-        print(f"{count} pictures are copies of others, which are asked once", file=sys.stderr)
+        print(f"copies of other pictures, asked once: {count}", file=sys.stderr)
 
 
 def _read(session: Session) -> int:
@@ -110,9 +111,7 @@ def _ask(session: Session, content: bytes, on: socket.socket, browser: bool) -> 
     token = secrets.token_urlsafe(SECRET)
     running = server(application(session, content, token, finish))
     address = f"http://{HOST}:{on.getsockname()[1]}/{token}/"
-    print(
-        f"{len(session.left)} pictures to label on {address}; press Ctrl-C to stop", file=sys.stderr
-    )
+    print(f"{len(session.left)} to label on {address}; press Ctrl-C to stop", file=sys.stderr)
     if browser:
         _open(address)
     run_here(running, on)
