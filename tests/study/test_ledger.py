@@ -125,7 +125,7 @@ def test_nothing_was_run_where_there_is_no_folder(tmp_path: Path) -> None:
     [
         ({"epochs": 3, "lr": 0.5}, "--epochs 10 --lr 0.01, not --epochs 3 --lr 0.5:"),
         ({"batch_size": 64}, "--batch-size 128, not --batch-size 64:"),
-        ({"data": "synthetic"}, "--data mnist, not --data synthetic:"),
+        ({"data": ("synthetic",)}, "--data mnist, not --data synthetic:"),
         (
             {"augmentation": Augmentation(shear=1.0)},
             "--augmentation.shear 10.0, not --augmentation.shear 1.0:",

@@ -163,7 +163,7 @@ def test_a_single_seed_has_no_interval(tmp_path: Path, capsys: pytest.CaptureFix
 def test_options_and_machine_are_described(tmp_path: Path) -> None:
     run_study(tmp_path / "study", [0, 1], threads(3), config=replace(CONFIG, data=("auto",)))
     options = json.loads((tmp_path / "study" / "config.json").read_text())
-    assert (options["dataset"], options["data"]) == ("synthetic", "synthetic")
+    assert (options["dataset"], options["data"]) == ("synthetic", ["synthetic"])
     assert "not MNIST" in options["warning"]
     assert options["epochs"] == 1
     assert "seed" not in options

@@ -104,7 +104,7 @@ def dying(*arguments, **options):
 
 if sys.argv[2:] == ["die"] and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
     run.fit = dying
-run.load_dataset = lambda *_, **__: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
+run.load_digits = lambda *_, **__: load_dataset("synthetic", Path(), synthetic_counts=(600, 200))
 config = TrainConfig(epochs=4, batch_size=64, val=100, data=("synthetic",), device="cpu")
 folder = Path(sys.argv[1])
 """

@@ -249,8 +249,7 @@ STEPS = [
 
 
 def test_arrow_keys_move_from_cell_to_cell_and_from_map_to_map(inside: Page) -> None:
-    inside.get_by_role("button", name="Open picture").focus()
-    inside.keyboard.press("Tab")
+    inside.locator("summary").focus()
     inside.keyboard.press("Enter")
     expect(inside.locator("#views")).to_be_hidden()
     inside.keyboard.press("Enter")

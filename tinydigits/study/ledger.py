@@ -77,7 +77,7 @@ def earlier_runs(folder: Path, config: TrainConfig, damage: bool) -> list[Run]:
         other["corruptions"] = (measured, damage)
     if other:
         before, now = (
-            " ".join(f"--{name} {values[side]}" for name, values in other.items())
+            " ".join(f"--{name} {_typed(values[side])}" for name, values in other.items())
             for side in (0, 1)
         )
         raise InputError(
@@ -112,6 +112,11 @@ def append(folder: Path, run: Run) -> None:
     values = {name: value for name, value in asdict(run).items() if value is not None}
     advice = "the seeds in it are kept: make room on the disk, and run the same command to continue"
     append_line(folder / RUNS, json.dumps(values), advice)
+
+
+def _typed(value: Any) -> str:
+    """Return an option's value as it is typed."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def differing(a: TrainConfig, b: TrainConfig) -> dict[str, tuple[Any, Any]]:

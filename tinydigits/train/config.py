@@ -143,7 +143,7 @@ class TrainConfig:
     start: str = ""
     """Net to train further: a built-in net's name or a file; by default weights are random."""
     blend: float = 1.0
-    """How far the result lies on the way from the net in --start to the net that was trained.
+    """How far the result lies on the way from the net that training began with to its last one.
     Half way, it has learned the new digits and still reads the old ones."""
     hands: int = 0
     """Digits drawn as people everywhere write them, to train on as well."""
