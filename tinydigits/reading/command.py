@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tinydigits.errors import InputError
 from tinydigits.files import write_atomically
 from tinydigits.net.model import Net
+from tinydigits.net.threads import one_thread
 from tinydigits.net.trained import load
 from tinydigits.reading import image, messages, pictures
 from tinydigits.reading.prediction import Prediction, answer
@@ -62,7 +63,9 @@ def inputs_of(files: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
     hide = None if len(files) > BATCH else True
     for file in tqdm(files, desc="reading", unit="picture", leave=False, disable=hide):
         try:
-            yield file, image.to_mnist(pictures.open_picture(file))
+            with one_thread():
+                pixels = image.to_mnist(pictures.open_picture(file))
+            yield file, pixels
         except InputError as error:  # noqa: PERF203 - each picture fails on its own
             told = messages.explained(error, f"type tinydigits read {shlex.quote(file)}")
             tqdm.write(f"error: {file}: {told}", file=sys.stderr)

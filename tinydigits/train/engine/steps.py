@@ -11,6 +11,7 @@ from torch.optim import Adam, Optimizer
 from tinydigits.data.dataset import Digits
 from tinydigits.net.contract import MEAN, SIDE, STD
 from tinydigits.net.model import Net
+from tinydigits.net.threads import one_thread
 from tinydigits.seeds import derive
 from tinydigits.train import augment, light
 from tinydigits.train.config import Augmentation, Light, TrainConfig
@@ -65,24 +66,11 @@ def engine_steps(
         engine.update(settings_of(flat, optimizers), flat.gradient, flat.parameters)
         return losses, (logits.argmax(dim=1) == labels).sum()
 
-    with _pytorch_on_one_thread():
+    # The cores are left to the engine's threads. Where light is varied, which takes many random
+    # numbers, a step took as long on two of PyTorch's threads as on one.
+    with one_thread():
         yield take_step
     flat.write_back(taken)
-
-
-@contextmanager
-def _pytorch_on_one_thread() -> Iterator[None]:
-    """Leave the cores to the engine's threads.
-
-    PyTorch's own threads spin for milliseconds after each parallel operation. Where light is
-    varied, which takes many random numbers, a step then took as long on two threads as on one.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def step_of(
