@@ -71,34 +71,54 @@ def _filter(light: Tensor, strength: Light, numbers: Tensor, oblique: Tensor) ->
     """Blur or sharpen each image along two axes, and subtract some of its smooth parts."""
     if not (strength.blur or strength.sharpening or strength.outline):
         return light
-    down, across, outline = numbers[:, :, None, None].unbind(dim=1)
-    smooth_parts = _blurred(_blurred(light, 1, 0), 0, 1)
-    for amount, straight, diagonal in ((down, (1, 0), (1, 1)), (across, (0, 1), (1, -1))):
-        blurred = _blurred(light, *straight)
-        if strength.diagonal:
-            is_oblique = (oblique < strength.diagonal).unsqueeze(2)
-            blurred = torch.where(is_oblique, _blurred(light, *diagonal), blurred)
-        # Sharpening is blurring by a negative amount: an unsharp mask.
-        weight = amount * (strength.blur + strength.sharpening) - strength.sharpening
-        light = light + weight * (blurred - light)
+    numbers, outline = numbers[:, :2, None, None], numbers[:, 2:, None]
+    rows, columns = (_blurring(side).to(light.device) for side in light.shape[1:])
+    smooth_parts = rows @ light @ columns
+    # Sharpening is blurring by a negative amount: an unsharp mask.
+    amounts = numbers * (strength.blur + strength.sharpening) - strength.sharpening
+    down, across = amounts.unbind(dim=1)
+    turned = (oblique < strength.diagonal).unsqueeze(2) if strength.diagonal else None
+    light = light + down * (_turned(rows @ light, light, 1, turned) - light)
+    light = (light + across * (_turned(light @ columns, light, -1, turned) - light)).clamp_(0, 1)
     # Half of the images keep their smooth parts, the insides of strokes.
     less = strength.outline * (2 * outline - 1).clamp_(min=0)
-    light = (light.clamp_(0, 1) - less * smooth_parts).clamp_(min=0)
+    light = (light - less * smooth_parts).clamp_(min=0)
     # Rescale the exposure, so the lightest point is white.
     return light / light.amax(dim=(1, 2), keepdim=True).clamp_(min=1e-3)
 
 
-def _blurred(light: Tensor, down: int, right: int) -> Tensor:
-    """Blur images with a binomial kernel of 17 pixels, each ``down`` and ``right`` of the last."""
-    width = light.shape[2]
-    wide = width + 2 * REACH
-    # In a padded image without its rows, neighbours in any direction are equally far apart.
-    step = down * wide + right
+def _turned(straight: Tensor, light: Tensor, right: int, turned: Tensor | None) -> Tensor:
+    """Return images blurred along an axis or, where ``turned``, along the diagonal down and right.
+
+    ``right`` is 1, or -1 for the diagonal to the left.
+    """
+    return straight if turned is None else torch.where(turned, _oblique(light, right), straight)
+
+
+def _oblique(light: Tensor, right: int) -> Tensor:
+    """Blur images along a diagonal."""
+    wide = light.shape[2] + 2 * REACH
+    # In a padded image without its rows, neighbours on a diagonal are equally far apart.
+    step = wide + right
     row = functional.pad(light, (REACH,) * 4).flatten(1).unsqueeze(1)
-    kernel = torch.tensor([math.comb(2 * REACH, i) / 4**REACH for i in range(2 * REACH + 1)])
-    sums = functional.conv1d(row, kernel.to(light.device).view(1, 1, -1), dilation=step)
+    bell = _bell()
+    kernel = torch.cat((bell[1:].flip(0), bell)).to(light.device).view(1, 1, -1)
+    sums = functional.conv1d(row, kernel, dilation=step)
     first = REACH * (wide + 1 - step)
     return sums[:, 0].as_strided(light.shape, (sums.shape[2], wide, 1), first)
+
+
+def _blurring(side: int) -> Tensor:
+    """Return the matrix (side, side) that blurs along an axis."""
+    weights = functional.pad(_bell(), (0, side))
+    return weights[(torch.arange(side) - torch.arange(side).unsqueeze(1)).abs()]
+
+
+def _bell() -> Tensor:
+    """Return the weights of a binomial kernel of 17 pixels, from its middle to one end."""
+    return (
+        torch.tensor([math.comb(2 * REACH, REACH + away) for away in range(REACH + 1)]) / 4.0**REACH
+    )
 
 
 def _cover(light: Tensor, numbers: Tensor) -> Tensor:

@@ -155,15 +155,14 @@ static void blurred(const vf *image, int down, int right, vf *result) {
         }
 }
 
-/* Mix an image with its blur down (0) or across (1); where `oblique`, along one of the diagonals. */
-static void mix(const View *view, int axis, vf amount, vi oblique, vf *light) {
-    vf straight[PIXELS], diagonal[PIXELS];
-    blurred(light, !axis, axis, straight);
-    if (view->diagonal > 0) {
-        blurred(light, 1, axis ? -1 : 1, diagonal);
-        for (int i = 0; i < PIXELS; i++) straight[i] = where(oblique, diagonal[i], straight[i]);
+/* Mix an image with its blur along an axis; where `oblique`, with that along the diagonal down and `right`. */
+static void mix(const View *view, const vf *straight, int right, vf amount, vi oblique, vf *light) {
+    vf diagonal[PIXELS];
+    if (view->diagonal > 0) blurred(light, 1, right, diagonal);
+    for (int i = 0; i < PIXELS; i++) {
+        const vf blur = view->diagonal > 0 ? where(oblique, diagonal[i], straight[i]) : straight[i];
+        light[i] += amount * (blur - light[i]);
     }
-    for (int i = 0; i < PIXELS; i++) light[i] += amount * (straight[i] - light[i]);
 }
 
 static void filter(const View *view, const Numbers *n, vi oblique, vf *light) {
@@ -173,8 +172,9 @@ static void filter(const View *view, const Numbers *n, vi oblique, vf *light) {
     vf rows[PIXELS], both[PIXELS];
     blurred(light, 1, 0, rows);
     blurred(rows, 0, 1, both);
-    mix(view, 0, down, oblique, light);
-    mix(view, 1, across, oblique, light);
+    mix(view, rows, 1, down, oblique, light);
+    blurred(light, 0, 1, rows);
+    mix(view, rows, -1, across, oblique, light);
     vf lightest = all(1e-3f);
     for (int i = 0; i < PIXELS; i++) {
         const vf mixed = smaller(larger(light[i], all(0)), all(1));
