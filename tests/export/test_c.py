@@ -112,6 +112,14 @@ WAYS = {
 }
 
 
+def options_of(way: str) -> tuple[str, ...]:
+    """Return a way's compiler options; skip the test if this processor cannot run it."""
+    options, needed = WAYS[way]
+    if missing := set(needed) - flags_of_this_processor():
+        pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")
+    return tuple(options)
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_every_way_is_exact_on_real_digits(
     way: str,
@@ -121,9 +129,7 @@ def test_every_way_is_exact_on_real_digits(
     tested: Digits,
     tmp_path: Path,
 ) -> None:
-    options, needed = WAYS[way]
-    if missing := set(needed) - flags_of_this_processor():
-        pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")
+    options = options_of(way)
     header = c.in_integers(calibrated, SHA256)
     program = compiled(compiler, header, FILTER, tmp_path, (*STRICT, *options))
     assert torch.equal(answers([program], tested.images), integer_logits)
@@ -159,9 +165,7 @@ def test_four_bit_header_is_exact_in_every_way(
     drawn: Dataset,
     tmp_path: Path,
 ) -> None:
-    options, needed = WAYS[way]
-    if missing := set(needed) - flags_of_this_processor():
-        pytest.skip(f"this processor lacks {', '.join(sorted(missing))}")
+    options = options_of(way)
     program = compiled(compiler, four_bits, FILTER, tmp_path, (*STRICT, *options))
     expected = torch.from_numpy(logits(in_four_bits, drawn.test.images.numpy()))
     assert torch.equal(answers([program], drawn.test.images), expected)

@@ -18,6 +18,7 @@ from tinydigits.files import read_bytes
 SUFFIXES = frozenset({".npy", ".npz"})
 MAGIC = (b"\x93NUMPY", b"PK")  # of .npy files, and of the zip archives that .npz files are
 SINGLE = ""  # the name of the array in an .npy file
+Pair = tuple[str, str]  # names of images and of labels
 # Images and labels as Keras, MNIST-C and MedMNIST, and as numpy.savez name them.
 PAIRS = (
     ("x_test", "y_test"),
@@ -81,20 +82,7 @@ def read_pair(path: Path) -> tuple[Stored, Stored]:
             pair or several.
     """
     with _opened(path) as arrays:
-        if len(arrays) == 1:
-            raise InputError(
-                f"{path} contains a single array: give images and labels, as in tinydigits "
-                "evaluate images.npy labels.npy"
-            )
-        names = {name.lower(): name for name in arrays}
-        found = [pair for pair in PAIRS if names.keys() >= {*pair}]
-        if len(found) != 1:
-            raise InputError(
-                f"{path} contains the arrays {_listed(arrays)}: expected one pair of images and "
-                f"labels named {_alternatives()}"
-            )
-        images, labels = (_stored(arrays, names[name], path) for name in found[0])
-        return images, labels
+        return _only_pair(arrays, path)
 
 
 def read_parts(path: Path) -> tuple[tuple[Stored, Stored], tuple[Stored, Stored] | None]:
@@ -106,13 +94,36 @@ def read_parts(path: Path) -> tuple[tuple[Stored, Stored], tuple[Stored, Stored]
         InputError: as for ``read_pair``.
     """
     with _opened(path) as arrays:
-        names = {name.lower(): name for name in arrays}
-        given = [pair for pair in TRAINING_PAIRS if {*pair} <= names.keys()]
-        if not given:
-            return read_pair(path), None
-        images, labels = (_stored(arrays, names[name], path) for name in given[0])
-    has_test = any({*pair} <= names.keys() for pair in PAIRS)
-    return (images, labels), read_pair(path) if has_test else None
+        train, test = _known(arrays, TRAINING_PAIRS), _known(arrays, PAIRS)
+        if not train:
+            return _only_pair(arrays, path), None
+        return _stored_pair(arrays, train[0], path), _only_pair(arrays, path) if test else None
+
+
+def _only_pair(arrays: Mapping[str, Any], path: Path) -> tuple[Stored, Stored]:
+    if len(arrays) == 1:
+        raise InputError(
+            f"{path} contains a single array: give images and labels, as in tinydigits "
+            "evaluate images.npy labels.npy"
+        )
+    found = _known(arrays, PAIRS)
+    if len(found) != 1:
+        raise InputError(
+            f"{path} contains the arrays {_listed(arrays)}: expected one pair of images and "
+            f"labels named {_alternatives()}"
+        )
+    return _stored_pair(arrays, found[0], path)
+
+
+def _known(arrays: Mapping[str, Any], pairs: Sequence[Pair]) -> list[Pair]:
+    """Return those of the pairs that a file has, with its names."""
+    names = {name.lower(): name for name in arrays}
+    return [(names[a], names[b]) for a, b in pairs if {a, b} <= names.keys()]
+
+
+def _stored_pair(arrays: Mapping[str, Any], names: Pair, path: Path) -> tuple[Stored, Stored]:
+    images, labels = (_stored(arrays, name, path) for name in names)
+    return images, labels
 
 
 def _alternatives() -> str:

@@ -122,7 +122,8 @@ def _arrays(files: dict[_File, Path]) -> Parts:
     images = {file.is_test: path for file, path in files.items() if not file.is_label}
     labels = {file.is_test: path for file, path in files.items() if file.is_label}
     if not images:
-        raise InputError(f"{_first(labels)} contains labels: the images are missing beside it")
+        path = min(labels.values())
+        raise InputError(f"{path} contains labels: the images are missing beside it")
     parts = dict[bool, Digits]()
     for is_test, path in images.items():
         parts |= _read(path, labels.get(is_test), is_test)
@@ -142,11 +143,9 @@ def _read(images: Path, labels: Path | None, is_test: bool) -> dict[bool, Digits
         return ours | {True: pairs.checked(*test)} if test else ours
     words = re.split(r"([^A-Za-z0-9]+)", images.name)
     wanted = "".join(ROLES.get(word.lower(), word) for word in words)
+    if wanted == images.name:
+        raise InputError(f"{images} is not a set of digits: expected {EXPECTED}")
     raise InputError(f"{images} contains images: expected their labels in {images.parent / wanted}")
-
-
-def _first(files: dict[bool, Path]) -> Path:
-    return next(iter(files.values()))
 
 
 def _check(path: Path, found: Digits) -> None:
