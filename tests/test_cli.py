@@ -57,6 +57,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("--epochs 3", "Available subcommands: train, train-finder, train-strip, predict, read,"),
         ("train --epochs", "Missing value for argument '--epochs'"),
         ("train --epochs three", "invalid literal for int() with base 10: 'three'"),
+        ("train --data", "--data names no digits: give mnist, synthetic, or a path of your own"),
         ("train --data cifar", "there is no cifar: expected mnist, synthetic, or a path of"),
         ("train --epochs 0", "--epochs is 0, but must be at least 1"),
         ("train --lr -1", "--lr is -1.0, but must be above 0, such as 0.01"),

@@ -82,7 +82,11 @@ def _with_recipe(arguments: list[str]) -> list[str]:
 
 
 def _with_all_data(arguments: list[str]) -> list[str]:
-    """Join all values of ``--data`` behind the first: those of a recipe add to those given."""
+    """Join all values of ``--data`` behind the first: those of a recipe add to those given.
+
+    Raises:
+        InputError: the option has no value.
+    """
     if arguments[:1] not in (["train"], ["study"]):
         return arguments
     rest, values = list[str](), list[str]()
@@ -97,7 +101,9 @@ def _with_all_data(arguments: list[str]) -> list[str]:
         else:
             is_value = False
             rest.append(argument)
-    return [*rest, "--data", *values] if values or is_value else rest
+    if is_value and not values:
+        raise InputError("--data names no digits: give mnist, synthetic, or a path of your own")
+    return [*rest, "--data", *values] if values else rest
 
 
 def _one_line(box: str) -> str:

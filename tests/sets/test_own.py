@@ -187,6 +187,14 @@ def test_images_without_labels_say_which_file_is_missing() -> None:
         own.read(Path("mine"))
 
 
+def test_a_file_of_another_kind_is_refused() -> None:
+    Image.new("L", (28, 28)).save("seven.png")
+    with pytest.raises(
+        InputError, match=r"seven\.png is not a set of digits: expected sub-folders"
+    ):
+        own.read(Path("seven.png"))
+
+
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
