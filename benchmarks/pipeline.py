@@ -101,7 +101,7 @@ def time_reference(digits: Digits, workers: int, epochs: int = 1) -> float:
 
 def time_tinydigits(digits: Digits, config: TrainConfig, compute: hardware.Compute) -> float:
     """Train with tinydigits and return the seconds from the first step to the final weights."""
-    split = Split(*hold_out(digits, config.val))
+    split = Split(*(digits[part] for part in hold_out(len(digits), config.val)))
     state = start(config, len(split.train), compute)
     return sum(result.seconds for result in fit(state, split, config))
 

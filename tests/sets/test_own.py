@@ -201,8 +201,8 @@ def test_a_file_of_another_kind_is_refused() -> None:
         (["1," + "0," * 782 + "0"], r"t\.csv contains 1 lines of 784 numbers: expected 785"),
         (["1," + "0," * 783 + "0", "2,0"], r"cannot read t\.csv: .*columns changed"),
         (["1," + "0," * 783 + "0", "2," + "a," * 783 + "0"], r"cannot read t\.csv: could not conv"),
-        ([""], r"t\.csv contains 0 lines"),
-        (["label,pixel0", ""], r"t\.csv contains 0 lines"),
+        ([""], r"t\.csv contains no digits: expected lines of 785 numbers"),
+        (["label,pixel0", ""], r"t\.csv contains no digits"),
     ],
 )
 def test_tables_of_another_form_are_refused(lines: list[str], told: str) -> None:

@@ -13,7 +13,7 @@ from tinydigits.errors import InputError
 from tinydigits.net.formats import load_net
 from tinydigits.net.model import Net
 from tinydigits.train import checkpoint
-from tinydigits.train.batches import Split, hold_out
+from tinydigits.train.batches import Split, split
 from tinydigits.train.checkpoint import (
     LAST,
     Origin,
@@ -36,7 +36,7 @@ def origin(small: TrainConfig) -> Origin:
 
 @pytest.fixture
 def digits(drawn: Dataset, small: TrainConfig) -> Split:
-    return Split(*hold_out(drawn.train, small.val))
+    return split(drawn, small)
 
 
 @pytest.fixture

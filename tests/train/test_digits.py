@@ -9,6 +9,7 @@ import torch
 
 from tinydigits.data import synthetic
 from tinydigits.data.dataset import Dataset, digits
+from tinydigits.data.sources import parse_sources
 from tinydigits.errors import InputError
 from tinydigits.train import digits as sources
 from tinydigits.train.batches import split
@@ -71,6 +72,11 @@ def test_of_few_own_digits_a_sixth_is_held_out() -> None:
     assert len(split(load("mine.npz"), TrainConfig(batch_size=10)).validation) == 16
 
 
+def test_too_few_own_digits_for_a_batch_are_for_adapting() -> None:
+    with pytest.raises(InputError, match=r"expected at most 84, or for .* --recipe adapt"):
+        split(load("mine.npz"), TrainConfig())
+
+
 def test_several_sources_are_tested_one_by_one() -> None:
     dataset = load("mnist", "mine.npz")
     assert [count for _, count in dataset.tests] == [50, 20]
@@ -118,13 +124,26 @@ def test_classes_that_are_no_digits_are_said_to_be_none(
         (["mnist=1", "mine.npz"], "add up to 1: expected less than 1"),
         (["mnist=0", "mine.npz"], "--data mnist=0: the share is 0, but must be above 0"),
         (["mnist=1.5"], "--data mnist=1.5: the share is 1.5, but must be above 0, at most 1"),
-        (["mnist", "mnist=0.5"], "--data mnist is given twice: give each source once"),
         (["none.npz"], "there is no none.npz: expected mnist, synthetic, or a path of"),
     ],
 )
 def test_sources_that_make_no_set_are_refused(data: list[str], told: str) -> None:
     with pytest.raises(InputError, match=told.replace("(", r"\(")):
         load(*data)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (["mnist", "mine", "mine=0.2"], [("mnist", None), ("mine", 0.2)]),
+        (["auto=0.5", "mine", "mnist=0.3"], [("mnist", 0.3), ("mine", None)]),
+        (["mnist", "automatic"], [("mnist", None), ("automatic", None)]),
+    ],
+)
+def test_of_a_source_named_twice_the_last_share_counts(
+    data: list[str], told: list[tuple[str, float | None]]
+) -> None:
+    assert parse_sources(data) == told
 
 
 def test_a_file_whose_name_ends_like_a_share_is_found() -> None:

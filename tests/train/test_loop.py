@@ -14,7 +14,7 @@ from tinydigits.net.inference import infer
 from tinydigits.net.model import normalise
 from tinydigits.train import steps as pytorch
 from tinydigits.train.augment import NONE as STILL
-from tinydigits.train.batches import Split, hold_out
+from tinydigits.train.batches import Split, split
 from tinydigits.train.config import Augmentation, Light, TrainConfig
 from tinydigits.train.hardware import Compute, choose
 from tinydigits.train.loop import State, fit, start
@@ -22,7 +22,7 @@ from tinydigits.train.schedule import OneCycle
 
 
 def prepared(data: Dataset, config: TrainConfig, compute: Compute) -> tuple[State, Split]:
-    digits = Split(*hold_out(data.train, config.val))
+    digits = split(data, config)
     return start(config, len(digits.train), compute), digits
 
 
@@ -282,6 +282,6 @@ def test_one_epoch_on_real_digits_reaches_its_usual_accuracy(real: tuple[Digits,
     train, test = real[0][:20_000], real[1]
     config = TrainConfig(epochs=1, val=0)
     state = start(config, len(train), choose("cpu", "auto"))
-    next(fit(state, Split(*hold_out(train, 0)), config))
+    next(fit(state, Split(train, train[:0]), config))
     accuracy = report(infer(state.net, test.images), test.labels).accuracy
     assert 97.5 < accuracy < 99.85

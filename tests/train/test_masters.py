@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from tinydigits.data.dataset import Dataset
 from tinydigits.net.model import Net, normalise
-from tinydigits.train.batches import Split, hold_out
+from tinydigits.train.batches import Split, split
 from tinydigits.train.config import Augmentation, EngineName, TrainConfig
 from tinydigits.train.engine.choice import choose
 from tinydigits.train.loop import State, fit, start
@@ -34,7 +34,7 @@ CONFIG = TrainConfig(
 
 
 def begun(config: TrainConfig, drawn: Dataset) -> tuple[State, Split]:
-    digits = Split(*hold_out(drawn.train, config.val))
+    digits = split(drawn, config)
     return start(config, len(digits.train), choose(config)), digits
 
 

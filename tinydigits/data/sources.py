@@ -30,14 +30,15 @@ class Wanted(NamedTuple):
 def parse_sources(values: Sequence[str]) -> list[Wanted]:
     """Return the sources that values of ``--data`` such as ``mnist`` or ``mine=0.25`` name.
 
+    Of a source that is named twice, the last share counts, as of every option: a recipe's can be
+    changed.
+
     Raises:
-        InputError: a share is not between 0 and 1, or a source is named twice.
+        InputError: a share is not between 0 and 1.
     """
     wanted = [_source(value) for value in values or NAMED[:1]]
-    names = [each.name for each in wanted]
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--data {twice[0]} is given twice: give each source once")
-    return wanted
+    # ``auto`` stands for MNIST: beside it, it would be the same digits once more.
+    return list({"mnist" if each.name == "auto" else each.name: each for each in wanted}.values())
 
 
 def check_shares(wanted: Sequence[Wanted]) -> None:

@@ -40,7 +40,9 @@ def read(path: Path) -> tuple[Stored, Stored]:
         raise InputError(
             f"cannot read {path}: {cause}; expected a label and {SIDE * SIDE} pixels in each line"
         ) from error
-    if values.shape[1] != COLUMNS or not len(values):
+    if not len(values):
+        raise InputError(f"{path} contains no digits: expected lines of {COLUMNS} numbers")
+    if values.shape[1] != COLUMNS:
         raise InputError(
             f"{path} contains {len(values):,} lines of {values.shape[1]} numbers: expected "
             f"{COLUMNS}, a label and {SIDE * SIDE} pixels"

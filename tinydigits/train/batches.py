@@ -34,22 +34,19 @@ def split(dataset: Dataset, config: TrainConfig) -> Split:
         raise InputError(
             f"--val {config.val} leaves no digit to train on: expected fewer than {found}"
         )
-    kept, held_out = _divided(found, count)
+    kept, held_out = hold_out(found, count)
     if dataset.times is not None:
         kept = kept.repeat_interleave(dataset.times[kept])
-    check_batch_size(config, len(kept) + len(dataset.hands))
+    _check_batch_size(config, len(kept) + len(dataset.hands), is_own=dataset.is_own)
     return Split(dataset.train[kept] + dataset.hands, dataset.train[held_out])
 
 
-def check_batch_size(config: TrainConfig, digits: int) -> None:
-    """Check that a batch is not larger than the training set.
-
-    Raises:
-        InputError: the batch is larger than ``digits``.
-    """
+def _check_batch_size(config: TrainConfig, digits: int, *, is_own: bool) -> None:
     if config.batch_size > digits:
+        advice = ", or for few digits of your own --recipe adapt" if is_own else ""
         raise InputError(
-            f"--batch-size {config.batch_size} exceeds the training set: expected at most {digits}"
+            f"--batch-size {config.batch_size} exceeds the training set: expected at most "
+            f"{digits}{advice}"
         )
 
 
@@ -59,13 +56,7 @@ def order(n: int, *, seed: int, epoch: int) -> Tensor:
     return torch.randperm(n, generator=generator)
 
 
-def hold_out(digits: Digits, count: int) -> tuple[Digits, Digits]:
-    """Return the training digits and ``count`` validation digits."""
-    kept, held_out = _divided(len(digits), count)
-    return digits[kept], digits[held_out]
-
-
-def _divided(digits: int, count: int) -> tuple[Tensor, Tensor]:
+def hold_out(digits: int, count: int) -> tuple[Tensor, Tensor]:
     """Return the indices of training digits and of ``count`` validation digits.
 
     They are the same for every seed, so all runs are validated on the same digits.
