@@ -1,7 +1,11 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.conftest import ROOT
 from tinydigits.net.model import Net
 from tinydigits.train.config import TrainConfig
 from tinydigits.train.optimizers import Muon, optimizers_for, orthogonalise
@@ -89,3 +93,19 @@ def test_momentum_is_nesterovs() -> None:
     ahead = (two + 0.5 * (0.5 * one + two)).flatten(1)
     expected = first.flatten(1) - 0.1 * orthogonalise([ahead])[0]
     torch.testing.assert_close(both.flatten(1), expected)
+
+
+TRAIN = """
+import sys
+from tinydigits.net.model import Net
+from tinydigits.train.config import TrainConfig
+from tinydigits.train.optimizers import optimizers_for
+for each in optimizers_for(Net(), TrainConfig(optimizer="muon")):
+    each.zero_grad()
+    each.load_state_dict(each.state_dict())
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_training_does_not_wait_for_pytorchs_compiler() -> None:
+    assert subprocess.run([sys.executable, "-c", TRAIN], cwd=ROOT, check=False).returncode == 0

@@ -1,5 +1,6 @@
 """Optimisers: Adam for everything, or Muon for the convolutions and Adam for the rest."""
 
+import sys
 from collections.abc import Iterable
 
 import torch
@@ -13,9 +14,12 @@ from tinydigits.train.config import TrainConfig
 A, B, C = 3.4445, -4.7750, 2.0315
 ITERATIONS = 5
 
+UNCOMPILED = ("add_param_group", "load_state_dict", "state_dict", "zero_grad")
+
 
 def optimizers_for(net: nn.Module, config: TrainConfig) -> list[Optimizer]:
     """Return the optimisers in ``config`` that together update all of the net's parameters."""
+    _leave_compiler_out()
     parameters = list(net.parameters())
     if config.optimizer == "adam":
         return [_adam(parameters, config)]
@@ -33,6 +37,20 @@ def _adam(parameters: list[nn.Parameter], config: TrainConfig, memory: float = 0
         weight_decay=config.weight_decay,
         fused=True,
     )
+
+
+def _leave_compiler_out() -> None:
+    """Keep optimisers from loading PyTorch's compiler, which takes seconds and is not used here.
+
+    They load it to tell it to leave four of their methods alone. What it makes of a method is kept
+    in the method's ``__dynamo_disable`` (see ``torch/_compile.py``): here, the method itself.
+    """
+    if "torch._dynamo" in sys.modules:
+        return
+    for name in UNCOMPILED:
+        method = getattr(getattr(Optimizer, name), "__wrapped__", None)
+        if method:
+            vars(method).setdefault("__dynamo_disable", method)
 
 
 class Muon(Optimizer):
