@@ -32,13 +32,13 @@ $(VENV)/bin/python:
 
 # The marker files are newer than the pins they stand for, so a changed pin is installed at once.
 $(VENV)/installed: requirements.txt | $(VENV)/bin/python
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	touch $@
 
 $(VENV)/installed-docs: requirements-docs.txt requirements-serve.txt $(VENV)/installed
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-docs.txt
 	touch $@
 
 $(VENV)/installed-dev: requirements-dev.txt requirements-docs.txt requirements-serve.txt $(VENV)/installed
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile -r requirements-dev.txt
 	touch $@

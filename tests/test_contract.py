@@ -239,7 +239,7 @@ def test_every_command_of_every_page_works(
             pytest.skip("tests/test_site.py builds the site")
         if target == "check":
             pytest.skip(".ci/run checks all files")
-        short = {"train": "--dry-run", "test": "--collect-only -q"}[target]
+        short = {"train": "--dry-run", "test": "--collect-only -q -n0"}[target]
         options = [*(option.removeprefix("ARGS=") for option in given), short]
         if given:
             options.append("tests/net/test_model.py")  # all are collected for the plain command
