@@ -10,6 +10,7 @@ import argparse
 import base64
 import json
 import sys
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,22 +73,25 @@ def ways_of(label: int, count: int, terms: int, variations: int) -> list[Way]:
 
 
 def description(ways: list[Way], terms: int) -> dict[str, Any]:
-    """Return what web/synthetic.js reads: ways, and their coefficients as bytes in base64."""
+    """Return what web/synthetic.js reads: ways, and their coefficients as compressed bytes."""
     numbers = [np.rint(way.rows / STEP).clip(-127, 127).astype(np.int8).ravel() for way in ways]
-    told = [[way.label, round(way.share, 2), way.positions] for way in ways]
+    told = [
+        [[round(100 * way.share), *way.positions] for way in ways if way.label == label]
+        for label in range(CLASSES)
+    ]
     return {
         "terms": terms,
         "ways": told,
-        "numbers": base64.b64encode(np.concatenate(numbers).tobytes()).decode(),
+        "numbers": base64.b64encode(zlib.compress(np.concatenate(numbers).tobytes(), 9)).decode(),
     }
 
 
 def main() -> None:
     """Write the model."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ways", type=int, default=8, help="ways of writing a digit")
+    parser.add_argument("--ways", type=int, default=12, help="ways of writing a digit")
     parser.add_argument("--terms", type=int, default=9, help="terms of a stroke's series")
-    parser.add_argument("--variations", type=int, default=3, help="variations of a way")
+    parser.add_argument("--variations", type=int, default=7, help="variations of a way")
     parser.add_argument("--out", type=Path, required=True, help="file to write")
     options = parser.parse_args()
     ways = [

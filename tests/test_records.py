@@ -92,6 +92,7 @@ NUMBERS = record("2026-11-27-numbers/numbers.json")
 STRIP = record("2026-11-27-numbers/report.json")
 CAMERA = record("2026-11-27-camera/result.json")
 TEACH = record("2026-11-27-teach/result.json")
+SCRATCH = record("2026-11-27-scratch/result.json")["runs"]
 SERVE = record("2026-11-25-serve/result.json")
 SCALING = {date: record(f"{date}-scaling/result.json")["rounds"] for date in (NOW, "2026-11-25")}
 KILLED = record("2026-11-25-scaling/killed/report.json")
@@ -367,6 +368,10 @@ def teach_figures() -> list[str]:
     ]
 
 
+def signed(losses: Sequence[float]) -> str:
+    return f"{statistics.mean(losses):.2f}".replace("-", "−")
+
+
 def teach_record() -> list[str]:
     parts = {
         "drawn, no option chosen on them": lessons("drawn"),
@@ -377,7 +382,7 @@ def teach_record() -> list[str]:
         f"| {name} | {len(told)} | {mean_of(told, 'before'):.1f} | {mean_of(told, 'after'):.1f} "
         f"| {min(row['after'] for row in told):.0f} "
         f"| {statistics.mean(lost_by(told, 'synthetic')):.2f} "
-        f"| {max(lost_by(told, 'synthetic')):.2f} | {statistics.mean(lost_by(told, 'mnist')):.2f} |"
+        f"| {max(lost_by(told, 'synthetic')):.2f} | {signed(lost_by(told, 'mnist'))} |"
         for name, told in parts.items()
     ]
     every = TEACH["drawn"] + TEACH["written"]
@@ -389,6 +394,27 @@ def teach_record() -> list[str]:
         f"{statistics.median(seconds):.1f} s (median; at most {max(seconds):.1f} s)",
         f"{statistics.median(processor):.1f} s of a core",
         f"the first {TEACH['first']['seconds']:.1f} s",
+    ]
+
+
+def scratch_figures() -> list[str]:
+    """What the guide says of nets that the page trains from nothing."""
+    return [
+        f"read {mean_of(SCRATCH, 'first 1,000'):.2f} % of MNIST's first 1,000 test digits",
+        f"{mean_of(SCRATCH, 'all'):.2f} % of all 10,000",
+        f"each took {statistics.median(row['seconds'] for row in SCRATCH):.1f} s",
+    ]
+
+
+def scratch_record() -> list[str]:
+    seconds = [row["seconds"] for row in SCRATCH]
+    return [
+        *(mean_with_interval(row[name] for row in SCRATCH) for name in ("first 1,000", "all")),
+        f"{statistics.median(seconds):.1f} s (median; at most {max(seconds):.1f} s)",
+        *(
+            f"| {row['seed']} | {row['first 1,000']:.2f} | {row['all']:.2f} | {row['seconds']} |"
+            for row in SCRATCH
+        ),
     ]
 
 
@@ -691,6 +717,7 @@ GUIDE_FIGURES = [
     *mcu_figures(),
     *camera_figures(),
     *teach_figures(),
+    *scratch_figures(),
 ]
 FIGURES = README_FIGURES + GUIDE_FIGURES
 
@@ -727,6 +754,7 @@ def test_pages_quote_nothing_else(text: str) -> None:
         *((name, shipped_figures(name)) for name in SHIPPED),
         ("2026-11-27-camera", camera_record()),
         ("2026-11-27-teach", teach_record()),
+        ("2026-11-27-scratch", scratch_record()),
     ],
 )
 def test_each_record_states_its_own_figures(name: str, figures: list[str]) -> None:

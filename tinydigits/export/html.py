@@ -22,7 +22,7 @@ WEB = Path(__file__).parent.parent / "web"
 SCRIPTS = (  # each may use those before it
     "arrays", "filters", "shapes", "layers", "finder", "finding", "ink", "image", "net", "strip",
     "lines", "decoding", "numbers", "draw", "inside", "step", "synthetic", "teach", "download",
-    "lesson", "page",
+    "lesson", "scratch", "page",
 )  # fmt: skip
 WEBASSEMBLY = " 'wasm-unsafe-eval'"  # at a policy's end: allows it, which learns; no other code
 # Around these, spaces mean nothing. In selectors a colon may follow one that does: "p :focus".
@@ -115,7 +115,7 @@ def _teacher() -> str:
     """Return what teaching needs, as JSON: the training step, and the model of hands."""
     hands = json.loads(_source("hands.json"))
     hands["numbers"] = base91(base64.b64decode(hands["numbers"]))
-    return _json({"step": base91((WEB / "step.wasm").read_bytes()), "hands": hands})
+    return _json({"step": base91((WEB / "step.wasm.zz").read_bytes()), "hands": hands})
 
 
 def _json(content: Any) -> str:

@@ -21,11 +21,12 @@ function textOf(bytes) {
 }
 
 /** Return a page's source with another net in it, and a name that says so. */
-function taughtPage(source, net) {
+function taughtPage(source, net, isTaught) {
   const copy = new DOMParser().parseFromString(source, "text/html");
   copy.getElementById("net").textContent = JSON.stringify(net);
-  const name = copy.getElementById("name");
-  if (!name.textContent.endsWith(TAUGHT)) name.textContent += TAUGHT;
+  const name = element("name").textContent;
+  const ending = isTaught && !name.endsWith(TAUGHT) ? TAUGHT : "";
+  copy.getElementById("name").textContent = name + ending;
   return `<!doctype html>\n${copy.documentElement.outerHTML}\n`;
 }
 

@@ -2,20 +2,23 @@
 
 const LESSON_SLICE = 30; // milliseconds of learning until the page may do something else
 const DRAWING_SHARE = 0.25; // of the first lesson's time: synthetic digits are drawn
+const NEW_NAME = "trained in this page";
 const SEEDS = { kept: 5, lesson: 9 }; // the same examples teach the same
 
 /**
- * Let the user teach the net; return {offer, teach, learn}.
+ * Let the user teach the net; return {offer, teach, learn, adopt}.
  * @param net {layers, weights}, as `makeNet` takes it
- * @param teacher {step, hands}, for `makeEngine` and `makeDrawer`
+ * @param teacher {step, hands}, for `makeSchool`
  * @param use(weights) is called with the weights to read with from now on
  */
 function makeLessons(net, teacher, use) {
   const source = document.documentElement.outerHTML; // before anything is shown
   const shipped = new Float32Array(bytesOf(net.weights).buffer);
   const past = []; // {example, numbers}: numbers from before the example
-  let numbers = shipped;
+  let base = shipped; // where each lesson starts
+  let numbers = base;
   let school = null; // promise of {engine, kept}: made by the first lesson
+  const { textContent: name } = element("name");
   let offered = null; // pixels to be taught
   let running = null; // AbortController of the lesson under way
 
@@ -27,16 +30,16 @@ function makeLessons(net, teacher, use) {
   });
 
   async function open() {
-    const engine = await makeEngine(teacher.step);
-    enterNumbers(engine, net.layers, shipped);
-    const draw = makeDrawer(teacher.hands);
+    const { engine, draw } = await makeSchool(teacher);
+    enterNumbers(engine, net.layers, base);
     return { engine, steps: remembered(engine, draw, randomFrom(SEEDS.kept), LESSON.pool), kept: null };
   }
 
-  /** Learn a digit, and all examples before it, from the shipped net; return whether it did. */
+  /** Learn a digit, and all examples before it; return whether the net did. */
   async function teach(label, pixels = offered) {
-    if (running || !pixels) return false;
+    if (running || !pixels || element("lesson").inert) return false;
     running = new AbortController();
+    element("scratch").inert = true;
     const focused = document.activeElement; // a disabled button loses the focus
     past.push({ example: { pixels, label }, numbers });
     render("Learning …");
@@ -47,9 +50,9 @@ function makeLessons(net, teacher, use) {
       finish(learnt ? `Learnt: this is a ${label}` : "Cancelled: the net is as before", focused);
       return Boolean(learnt);
     } catch (error) {
-      if (!(error instanceof WebAssembly.CompileError)) throw error;
+      if (!(error instanceof CannotLearn)) throw error;
       past.pop();
-      finish("This browser cannot learn: it lacks WebAssembly with vectors", focused);
+      finish(error.message, focused);
       return false;
     }
   }
@@ -65,7 +68,7 @@ function makeLessons(net, teacher, use) {
     const share = ready.kept ? 0 : DRAWING_SHARE;
     ready.kept ??= await inSlices(ready.steps, signal, (done) => progress(share * done));
     if (!ready.kept) return null;
-    enterNumbers(engine, net.layers, shipped);
+    enterNumbers(engine, net.layers, base);
     const steps = lesson(engine, examples, ready.kept, randomFrom(SEEDS.lesson));
     const isDone = await inSlices(steps, signal, (done) => progress(share + (1 - share) * done));
     return isDone && numbersOf(engine, net.layers);
@@ -73,6 +76,7 @@ function makeLessons(net, teacher, use) {
 
   function finish(said, focused) {
     running = null;
+    element("scratch").inert = false;
     apply(said);
     if (document.activeElement === document.body) focused.focus({ preventScroll: true });
   }
@@ -91,8 +95,17 @@ function makeLessons(net, teacher, use) {
   function forget() {
     if (running || !past.length) return;
     past.length = 0;
-    numbers = shipped;
+    numbers = base;
     apply("Forgot all examples: the net is as it was");
+  }
+
+  /** Read with another net from now on, and teach that; without numbers, the shipped one. */
+  function adopt(next = shipped, said = "The shipped net reads again") {
+    past.length = 0;
+    numbers = base = next;
+    school = null;
+    element("name").textContent = base === shipped ? name : NEW_NAME;
+    apply(said);
   }
 
   function progress(share) {
@@ -108,8 +121,9 @@ function makeLessons(net, teacher, use) {
 
   function enable() {
     buttons.forEach((button) => (button.disabled = Boolean(running) || !offered));
-    for (const name of ["unlearn", "forget", "save-page", "save-net"]) {
-      element(name).disabled = Boolean(running) || !past.length;
+    for (const id of ["unlearn", "forget"]) element(id).disabled = Boolean(running) || !past.length;
+    for (const id of ["save-page", "save-net"]) {
+      element(id).disabled = Boolean(running) || numbers === shipped;
     }
     element("stop").hidden = element("progress").hidden = !running;
   }
@@ -129,12 +143,12 @@ function makeLessons(net, teacher, use) {
   element("forget").addEventListener("click", forget);
   element("stop").addEventListener("click", () => running?.abort());
   element("save-page").addEventListener("click", () =>
-    save("digits-taught.html", new Blob([taughtPage(source, current())], { type: "text/html" }))
+    save("digits-taught.html", new Blob([taughtPage(source, current(), past.length > 0)], { type: "text/html" }))
   );
   element("save-net").addEventListener("click", () =>
     save("digits-taught.safetensors", safetensors(net.layers, numbers))
   );
-  return { offer, teach, learn };
+  return { offer, teach, learn, adopt };
 }
 
 /** Go through a generator without blocking the page; return its result, or null if aborted. */

@@ -8,10 +8,12 @@ const lessons = makeLessons(net, JSON.parse(element("teacher").textContent), (we
   logits = makeNet({ ...net, weights });
   changed(true);
 });
+const scratch = makeTraining(net, JSON.parse(element("teacher").textContent), lessons.adopt);
 globalThis.tinydigits = {
   logits: (pixels) => logits(pixels),
   maps: (pixels) => logits.maps(pixels),
   lessons,
+  scratch,
   finder,
   reader,
   decode,

@@ -166,7 +166,8 @@ EXPORT void begin(void) {
   __builtin_memset(gradients, 0, sizeof gradients);
 }
 
-/* Take Adam's step number `step`, from 1, with `rate` as corrected for it; begin new gradients. */
+/* Take a step of Adam, begin new gradients. `rate` and `correction` contain what corrects the
+   moments, which begin at zero: divided by 1 - 0.9^n and 1 - 0.99^n in step n, from 1. */
 EXPORT void descend_by(float rate, float correction) {
   for (int n = 0; n < COUNT; n++) {
     const float g = gradients[n];

@@ -3,9 +3,19 @@
 const PIXEL = { mean: 255 * 0.1307, deviation: 255 * 0.3081 }; // of MNIST's training digits
 const CLASSES = 10;
 
-/** Return the functions and numbers of step.c. @throws if the browser lacks WebAssembly's vectors */
+/** Return the bytes, an ArrayBuffer, that zlib compressed and base 91 holds. */
+function inflated(text) {
+  const stored = new Blob([bytesOf(text)]).stream();
+  return new Response(stored.pipeThrough(new DecompressionStream("deflate"))).arrayBuffer();
+}
+
+/**
+ * Return the functions and numbers of step.c.
+ * @param code of WebAssembly, as `inflated` takes it
+ * @throws if the browser lacks WebAssembly's vectors, or decompression
+ */
 async function makeEngine(code) {
-  const { instance } = await WebAssembly.instantiate(bytesOf(code));
+  const { instance } = await WebAssembly.instantiate(await inflated(code));
   const { memory, forward, backward, begin, descend_by: descend, ...places } = instance.exports;
   const numbers = (name, count) => new Float32Array(memory.buffer, places[name].value, count);
   return {

@@ -22,33 +22,35 @@ function normal(random) {
 
 /**
  * Return a function (label, random) that draws a digit: 784 bytes, white on black.
- * @param description {terms, ways: [[label, share, positions of each stroke]], numbers: base 91};
- *   numbers holds for each way the coefficients (strokes, terms, x and y) of its mean, then those
- *   of its variations, as signed bytes
+ * @param description {terms, ways, numbers: base 91}; ways holds for each digit its ways of
+ *   writing, [per cent, positions of each stroke ...]; numbers holds for each way the coefficients
+ *   (strokes, terms, x and y) of its mean, then those of its variations, as signed bytes,
+ *   compressed by zlib
  */
-function makeDrawer({ terms, ways, numbers }) {
-  const coefficients = new Int8Array(bytesOf(numbers).buffer);
-  const strokes = sum(ways.map(([, , positions]) => positions.length));
+async function makeDrawer({ terms, ways, numbers }) {
+  const coefficients = new Int8Array(await inflated(numbers));
+  const strokes = sum(ways.flat().map(([, ...positions]) => positions.length));
   const variations = coefficients.length / (2 * terms * strokes);
   let start = 0;
-  const ready = ways.map(([label, share, positions]) => {
-    const size = positions.length * terms * 2;
-    const rows = Array.from({ length: variations }, () =>
-      coefficients.subarray(start, (start += size))
-    );
-    return { label, share, positions, rows };
-  });
+  const ready = ways.map((own) =>
+    own.map(([share, ...positions]) => {
+      const size = positions.length * terms * 2;
+      const rows = Array.from({ length: variations }, () =>
+        coefficients.subarray(start, (start += size))
+      );
+      return { share, positions, rows };
+    })
+  );
   return (label, random) => {
-    const way = chosenWay(ready, label, random());
+    const way = chosenWay(ready[label], random());
     return inked(varied(newStrokes(way, terms, random), random), random);
   };
 }
 
-/** Return one of a label's ways: `place`, 0 to 1, lies in its share. */
-function chosenWay(ways, label, place) {
-  const own = ways.filter((way) => way.label === label);
-  let left = place * sum(own.map(({ share }) => share));
-  return own.find(({ share }) => (left -= share) < 0) ?? own[0];
+/** Return one of a digit's ways: `place`, 0 to 1, lies in its share. */
+function chosenWay(ways, place) {
+  let left = place * sum(ways.map(({ share }) => share));
+  return ways.find(({ share }) => (left -= share) < 0) ?? ways[0];
 }
 
 /** Return the strokes of a new digit, each a list of points [x, y] around the origin. */

@@ -6,6 +6,20 @@
 const LESSON = { steps: 120, batch: 32, taught: 0.2, rate: 0.002, pool: 1500, match: 0.4 };
 const MOVED = { turn: 0.15, size: 0.1, slant: 0.12, shift: 1 }; // standard deviations; pixels
 
+class CannotLearn extends Error {}
+
+/**
+ * Return {engine, draw}: what takes steps, and what draws digits to learn from.
+ * @throws CannotLearn if the browser lacks WebAssembly with vectors, or decompression
+ */
+async function makeSchool({ step, hands }) {
+  try {
+    return { engine: await makeEngine(step), draw: await makeDrawer(hands) };
+  } catch (cause) {
+    throw new CannotLearn("This browser is too old to learn", { cause });
+  }
+}
+
 /**
  * Return synthetic digits with the logits that the net gives them: {pixels, wanted}.
  * Yield the share that is done.
@@ -52,14 +66,16 @@ function oneOf(list, random) {
   return list[Math.trunc(random() * list.length)];
 }
 
-/** Return the probabilities of a digit that is known. */
-function certain(label) {
-  return Array.from({ length: CLASSES }, (_, digit) => Number(digit === label));
+/** Return the probabilities of a digit that is known; `doubt` is shared among the others. */
+function certain(label, doubt = 0) {
+  return Array.from({ length: CLASSES }, (_, digit) =>
+    digit === label ? 1 - doubt : doubt / (CLASSES - 1)
+  );
 }
 
 /** Return 784 pixels, turned, scaled, slanted and shifted a little. */
-function moved(pixels, random) {
-  const amount = (name) => MOVED[name] * normal(random);
+function moved(pixels, random, amounts = MOVED) {
+  const amount = (name) => amounts[name] * normal(random);
   const [turn, slant] = [amount("turn"), amount("slant")];
   const [wide, tall] = [Math.exp(amount("size")), Math.exp(amount("size"))];
   const [right, down] = [amount("shift"), amount("shift")];
