@@ -83,7 +83,7 @@ def test_maps_are_listed_in_the_order_of_the_net(inside: Page) -> None:
     shapes = [each.shape[1:] for each in expected]
     assert [f"{count} maps of {side} × {side}" for count, side, _ in shapes] == TITLES
     assert inside.locator("#layers h3").all_inner_texts() == TITLES
-    for grid, (count, side, _) in zip(inside.locator(".maps").all(), shapes, strict=True):
+    for grid, (count, side, _) in zip(inside.locator("#inside .maps").all(), shapes, strict=True):
         canvases = grid.locator("canvas")
         expect(canvases).to_have_count(count)
         assert canvases.first.evaluate("({ width, height }) => [width, height]") == [side, side]
@@ -212,7 +212,7 @@ def test_every_canvas_has_a_name(inside: Page) -> None:
 def test_a_cell_under_the_pointer_is_framed_and_told(inside: Page) -> None:
     values = maps_of(load(), torch.from_numpy(seen(inside)[None]))[1][0, :, 4, 7]
     strongest = int(values.argmax())
-    canvas = inside.locator(".maps").nth(1).locator("canvas").nth(strongest)
+    canvas = inside.locator("#inside .maps").nth(1).locator("canvas").nth(strongest)
     box = canvas.bounding_box()
     assert box is not None
     canvas.hover(position={"x": 7.5 / 12 * box["width"], "y": 4.5 / 12 * box["height"]})
@@ -249,7 +249,7 @@ STEPS = [
 
 
 def test_arrow_keys_move_from_cell_to_cell_and_from_map_to_map(inside: Page) -> None:
-    inside.locator("summary").focus()
+    inside.locator("#inside summary").focus()
     inside.keyboard.press("Enter")
     expect(inside.locator("#views")).to_be_hidden()
     inside.keyboard.press("Enter")
@@ -330,7 +330,7 @@ def test_nothing_unfolds_beside_a_narrow_window(inside: Page) -> None:
     """What a cell comes from stays in sight, whichever layer it is of."""
     inside.set_viewport_size(ViewportSize(width=NARROW["width"], height=NARROW["height"]))
     assert inside.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
-    for grid in (inside.locator(".maps").first, inside.locator(".maps").last):
+    for grid in (inside.locator("#inside .maps").first, inside.locator("#inside .maps").last):
         grid.scroll_into_view_if_needed()
         expect(inside.locator("#view")).to_be_in_viewport(ratio=0.99)
     inside.set_viewport_size(ViewportSize(width=WIDE["width"], height=WIDE["height"]))
