@@ -27,7 +27,7 @@ def told_by(*command: str) -> Any:
     return json.loads(ran.stdout)
 
 
-@pytest.mark.parametrize(("task", "count"), [("train", 4), ("study", 3), ("export", 3)])
+@pytest.mark.parametrize(("task", "count"), [("train", 2), ("study", 2), ("export", 2)])
 def test_killed_at_any_moment_nothing_is_half_and_the_end_is_the_same(
     task: str, count: int, tmp_path: Path
 ) -> None:

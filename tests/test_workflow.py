@@ -137,7 +137,8 @@ def test_the_developers_own_commands_are_run() -> None:
     assert ".venv/bin/python model.py" in commands
     local = (ROOT / ".ci" / "run").read_text().splitlines()
     steps = [line.partition(" >")[0] for line in local if re.match(r"make \w|\.ci/", line)]
-    assert sorted(steps) == sorted(commands[-4:])
+    assert sorted(steps) == [".ci/lacking", "make check", "make docs", "make test"]
+    # There is time for the coverage there: the jobs run side by side.
     assert commands[-4:] == [".ci/lacking", "make docs", "make check", "make test ARGS=--cov"]
     (needed,) = re.findall(r"apt-get install .*recommends (.*)", commands[0])
     # The runner has gcc, clang, and Chrome for a browser.
