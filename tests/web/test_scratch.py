@@ -80,6 +80,8 @@ def test_the_new_net_is_taught_and_taken_away(
 ) -> None:
     page = opened(viewport=NARROW)
     page.evaluate(f"TRAINING.digits = 1600, {SHORT}")
+    draw_mirrored(page)
+    teach(page, 3)
     train(page)
     new = logits_in(page, few)
     assert page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
@@ -88,10 +90,13 @@ def test_the_new_net_is_taught_and_taken_away(
     download.value.save_as(tmp_path / "new.safetensors")
     read = infer(load(tmp_path / "new.safetensors"), torch.from_numpy(few)).numpy()
     np.testing.assert_allclose(read, new, rtol=0, atol=1e-4)
+    scroll_up(page)
+    page.get_by_role("button", name="Clear").click()
     draw_any(page)
     page.get_by_role("button", name="3", exact=True).click()
     expect(page.locator("#count")).to_contain_text("Learnt: this is a 3", timeout=30_000)
-    assert (logits_in(page, few) != new).any()
+    # What it is to keep is its own, not the shipped net's.
+    assert 0 < np.abs(logits_in(page, few) - new).mean() < 0.6
     page.get_by_role("button", name="Forget all").click()
     assert (logits_in(page, few) == new).all()
 
