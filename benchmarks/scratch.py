@@ -23,17 +23,11 @@ sys.path.insert(0, str(ROOT))  # runs from a clone that is not installed
 from tinydigits.data.dataset import Digits, mnist_part
 from tinydigits.data.sources import mnist_folder
 from tinydigits.errors import exit_code
-from tinydigits.evaluate.metrics import report
-from tinydigits.export import html, parity
-from tinydigits.export.folded import fold
+from tinydigits.export import parity
 from tinydigits.files import write_json
-from tinydigits.net.inference import infer
-from tinydigits.net.model import Net
-from tinydigits.net.shipped import DEFAULT
-from tinydigits.net.trained import load
 from tinydigits.train import hardware
 
-from teach import taught  # isort: skip
+from teach import Pupil, per_cent, taught  # isort: skip
 
 FEW, HELD_OUT = 1_000, 10_000  # digits
 TRAIN = """async (seed) => {
@@ -44,26 +38,22 @@ TRAIN = """async (seed) => {
 }"""
 
 
-def accuracy(net: Net, digits: Digits) -> float:
-    """Return how many of the digits are read right, in per cent."""
-    return round(report(infer(net, digits.images), digits.labels).accuracy, 2)
-
-
 def trained(seeds: int, page: Path, tests: dict[str, Digits]) -> tuple[list[dict[str, Any]], str]:
     """Return a row for each seed: seconds, and accuracy on each test; and Chromium's version."""
     from playwright.sync_api import sync_playwright
 
-    page.write_bytes(html.page(fold(load(DEFAULT)), DEFAULT))
     rows = []
     with sync_playwright() as playwright:
         path = parity.browser()
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        tab = browser.new_page()
-        tab.goto(page.as_uri())
+        pupil = Pupil(browser, page)
         for seed in trange(1, seeds + 1, leave=False):
-            numbers, seconds = tab.evaluate(TRAIN, seed)
+            numbers, seconds = pupil.page.evaluate(TRAIN, seed)
             net = taught(numbers)
-            found = {name: accuracy(net, digits) for name, digits in tests.items()}
+            found = {
+                name: per_cent(net, digits.images.numpy(), digits.labels.numpy())
+                for name, digits in tests.items()
+            }
             rows.append({"seed": seed, "seconds": round(seconds, 1), **found})
         version = browser.version
         browser.close()

@@ -34,6 +34,10 @@ def test_held_out_digits_are_no_training_digits() -> None:
     assert (len(kept), len(held_out)) == (70, 30)
     assert sorted([*kept.tolist(), *held_out.tolist()]) == list(range(100))
     assert held_out.tolist() != list(range(70, 100))
+    dataset = Dataset("mnist", numbered(100), numbered(1), origin="", hands=numbered(0))
+    parts = split(dataset, TrainConfig(val=30, batch_size=10))
+    assert parts.train.labels.tolist() == kept.tolist()
+    assert torch.equal(parts.train.images.flatten(), parts.train.labels)
 
 
 def test_the_split_is_the_same_every_time() -> None:

@@ -5,9 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from tinydigits import load
+from tinydigits.data import synthetic
 from tinydigits.export import html
 from tinydigits.export.folded import fold
 
@@ -49,6 +52,12 @@ def opened(browser: Any, file: Path) -> Iterator[Callable[..., Any]]:
     """A function that opens the page; no test may cause a request or an error."""
     with opening(browser, file) as open_page:
         yield open_page
+
+
+@pytest.fixture
+def few() -> npt.NDArray[np.uint8]:
+    """Twenty synthetic digits, two of each."""
+    return synthetic.draw(20, seed=11)[0]
 
 
 @pytest.fixture

@@ -24,11 +24,6 @@ ENDLESS = "TRAINING.digits = 16_000_000"
 OLD = "DecompressionStream = undefined"
 
 
-@pytest.fixture
-def few() -> Pixels:
-    return synthetic.draw(20, seed=11)[0]
-
-
 def begin(page: Page) -> None:
     page.get_by_text("Train from nothing").click()
     page.get_by_role("button", name="Train a new net").click()

@@ -62,11 +62,6 @@ def logits_in(page: Page, digits: Pixels) -> npt.NDArray[np.float64]:
     return np.array(found)
 
 
-@pytest.fixture
-def few() -> Pixels:
-    return synthetic.draw(20, seed=11)[0]
-
-
 # -- what is computed ------------------------------------------------------------------------------
 
 

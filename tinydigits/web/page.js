@@ -4,11 +4,12 @@ const net = JSON.parse(element("net").textContent);
 let logits = makeNet(net);
 const finder = makeFinder(JSON.parse(element("finder").textContent));
 const reader = makeReader(JSON.parse(element("strip").textContent));
-const lessons = makeLessons(net, JSON.parse(element("teacher").textContent), (weights) => {
+const teacher = JSON.parse(element("teacher").textContent);
+const lessons = makeLessons(net, teacher, (weights) => {
   logits = makeNet({ ...net, weights });
   changed(true);
 });
-const scratch = makeTraining(net, JSON.parse(element("teacher").textContent), lessons.adopt);
+const scratch = makeTraining(net, teacher, lessons.adopt);
 globalThis.tinydigits = {
   logits: (pixels) => logits(pixels),
   maps: (pixels) => logits.maps(pixels),

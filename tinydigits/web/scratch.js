@@ -63,8 +63,10 @@ function makeTraining({ layers }, teacher, adopt) {
     try {
       const numbers = await train(running.signal);
       tell(numbers ? "The new net reads what you draw" : "Cancelled: the net is as before");
-      if (numbers) adopt(numbers, "Nothing taught to the new net yet");
-      element("restore").hidden = !numbers && element("restore").hidden;
+      if (numbers) {
+        adopt(numbers, "Nothing taught to the new net yet");
+        element("restore").hidden = false;
+      }
     } catch (error) {
       if (!(error instanceof CannotLearn)) throw error;
       tell(error.message);
@@ -80,7 +82,7 @@ function makeTraining({ layers }, teacher, adopt) {
     enterNumbers(engine, layers, newNumbers(layers, random));
     const begin = performance.now();
     const report = ({ count, wrong }) =>
-      show(count, wrong, (performance.now() - begin) / 1000, numbersOf(engine, layers));
+      show(count, wrong, (performance.now() - begin) / 1000, engine.weights);
     tell("Training …");
     const end = await inSlices(training(engine, draw, random), signal, report);
     if (!end) return null;
@@ -88,21 +90,21 @@ function makeTraining({ layers }, teacher, adopt) {
     return numbersOf(engine, layers);
   }
 
-  function show(count, wrong, seconds, numbers) {
+  function show(count, wrong, seconds, weights) {
+    element("watch").hidden = false;
     element("trained").value = count / TRAINING.digits;
     const digits = count.toLocaleString("en");
     const last = wrong.length ? `, ${(100 * wrong.at(-1)).toFixed(1)} % of the last 1,000 wrong` : "";
     element("course").textContent = `${digits} digits in ${seconds.toFixed(0)} s${last}`;
     const points = wrong.map((share, n) => `${n + 1},${-20 * Math.log10(Math.max(share, 0.001))}`);
     element("curve").setAttribute("points", points.join(" "));
-    filters.forEach((canvas, n) => showFilter(canvas, numbers.subarray(9 * n, 9 * n + 9)));
+    filters.forEach((canvas, n) => showFilter(canvas, filterOf(weights, n)));
   }
 
   function setBusy(isBusy) {
     for (const id of ["train", "restore"]) element(id).disabled = isBusy;
     element("lesson").inert = isBusy;
     element("halt").hidden = element("trained").hidden = !isBusy;
-    element("watch").hidden = false;
     if (!isBusy) running = null;
   }
 

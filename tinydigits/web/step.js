@@ -51,11 +51,16 @@ function eachNumber(layers, visit) {
   });
 }
 
+/** Return the nine weights of a filter of the first layer, which step.c fills up to twelve. */
+function filterOf(weights, output) {
+  return weights.subarray(12 * output, 12 * output + 9);
+}
+
 /** Copy the page's numbers to step.c. Its first layer takes normalised pixels. */
 function enterNumbers({ weights }, layers, numbers) {
   eachNumber(layers, (there, here) => (weights[there] = numbers[here]));
   for (let output = 0; output < layers[0].outputs; output++) {
-    const taps = weights.subarray(12 * output, 12 * output + 9);
+    const taps = filterOf(weights, output);
     weights[12 * layers[0].outputs + output] += PIXEL.mean * sum(taps);
     taps.forEach((weight, tap) => (taps[tap] = weight * PIXEL.deviation));
   }
@@ -65,7 +70,7 @@ function enterNumbers({ weights }, layers, numbers) {
 function numbersOf({ weights }, layers) {
   const folded = weights.slice();
   for (let output = 0; output < layers[0].outputs; output++) {
-    const taps = folded.subarray(12 * output, 12 * output + 9);
+    const taps = filterOf(folded, output);
     taps.forEach((weight, tap) => (taps[tap] = weight / PIXEL.deviation));
     folded[12 * layers[0].outputs + output] -= PIXEL.mean * sum(taps);
   }
